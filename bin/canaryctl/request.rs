@@ -40,6 +40,12 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     let pre_hook = names.hook("--pre-hook", args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
     let step_hook = names.hook("--step-hook", args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
     let post_hook = names.hook("--post-hook", args.post_hook.as_ref(), said.and_then(|said| said.post_hook.as_ref())).await?;
+    let mut checks = Vec::new();
+    let said_checks = said.map(|said| said.checks.as_slice()).unwrap_or_default();
+    let (typed, said_checks) = if args.checks.is_empty() { (&[][..], said_checks) } else { (args.checks.as_slice(), &[][..]) };
+    for (typed, said) in typed.iter().map(|typed| (Some(typed), None)).chain(said_checks.iter().map(|said| (None, Some(said)))) {
+        checks.extend(names.hook("--check", typed, said).await?);
+    }
     for alarm in &args.alarms {
         names.home.has(alarm).await?;
     }
@@ -59,6 +65,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         pre_hook: pre_hook.or_else(|| default(scenario.and_then(|scenario| scenario.pre_hook))),
         post_hook: post_hook.or_else(|| default(scenario.and_then(|scenario| scenario.post_hook))),
         step_hook,
+        checks,
         observations: args.artifacts.observations,
         takeover: TakeoverOptions {
             take_over: args.take_over,
@@ -79,6 +86,7 @@ pub(crate) fn looks_up(args: &Rollout, said: &FunctionSettings) -> bool {
     };
     let hooks = [(&args.pre_hook, &said.pre_hook), (&args.step_hook, &said.step_hook), (&args.post_hook, &said.post_hook)];
     hooks.into_iter().any(|(typed, said)| logical(typed.as_ref(), said.as_ref()))
+        || (args.checks.is_empty() && said.checks.iter().any(|at| matches!(at.value, Hook::LogicalId(_))))
         || (args.alarms.is_empty() && said.alarms.iter().any(|at| matches!(at.value, Alarm::LogicalId(_))))
 }
 

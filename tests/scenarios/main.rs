@@ -8,9 +8,11 @@
 mod analysis_attribution;
 mod aws_faults;
 mod by_hand;
+mod checks;
 mod comparing;
 mod concurrent_rollouts;
 mod doctor;
+mod error_lines;
 mod final_failures;
 mod first_deployment;
 mod groups;

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rollout::Version;
+use rollout::logged_error::LoggedError;
+use rollout::{Time, Version};
 
+use crate::error_lines::{Row, kinds};
 use crate::port::{Answer, Clock, Cloud, LogQuery, LogRows, default_log_group};
 
 /// How often to ask whether a query is through.
@@ -51,3 +53,69 @@ pub(crate) fn streams(function: &str, group: &str, versions: impl IntoIterator<I
     let named = if group == default_log_group(function) { String::new() } else { format!("({function})?") };
     format!(r"@logStream like /\/{named}\[({versions})\]/")
 }
+
+/// What is asked of a log about the failures of a version.
+#[derive(Clone, Debug)]
+pub struct LogSearch {
+    /// The function's name.
+    pub function: String,
+    /// The log group.
+    pub group: String,
+    /// Whose failures.
+    pub candidate: Version,
+    /// The version beside which they stand.
+    pub stable: Option<Version>,
+    /// From then on,
+    pub from: Time,
+    /// to then.
+    pub to: Time,
+    /// Further lines that count as failures: conditions of a query.
+    pub filters: Vec<String>,
+}
+
+/// The kinds of error lines that a version logged, in one query; `None` if its answer takes longer than `limit`.
+///
+/// # Errors
+/// The log could not be read.
+pub async fn error_lines(
+    cloud: &impl Cloud,
+    clock: &impl Clock,
+    search: &LogSearch,
+    limit: Duration,
+) -> Option<Answer<Vec<LoggedError>>> {
+    let query = LogQuery { group: search.group.clone(), text: search.text(), from: search.from, to: search.to, rows: ROWS };
+    let found = ask(cloud, clock, &query, limit).await?;
+    Some(found.map(|found| {
+        let whole = found.rows.len() < usize::from(ROWS);
+        let rows: Vec<Row> = found.rows.iter().filter_map(Row::of).collect();
+        kinds(&rows, search.candidate, whole)
+    }))
+}
+
+impl LogSearch {
+    fn text(&self) -> String {
+        let Self { function, group, candidate, stable, .. } = self;
+        let streams = streams(function, group, [Some(*candidate), *stable].into_iter().flatten());
+        let further: String = self.filters.iter().map(|filter| format!(" or ({filter})")).collect();
+        // The candidate's lines first: beside a talkative stable they would be cut off.
+        let first = if stable.is_some_and(|stable| stable > *candidate) { "asc" } else { "desc" };
+        format!(
+            "fields @timestamp, @message, @requestId, @logStream\n\
+             | parse @logStream \"*[*]*\" as streamDay, streamVersion, streamId\n\
+             | filter {streams}\n\
+             | filter (@message like /{ERRORS}/ and @message not like /{FRAME}/){further}\n\
+             | sort streamVersion {first}, @timestamp asc"
+        )
+    }
+}
+
+/// What a line says that tells of an error, in the runtimes' own logs and in most others: errors by their level or their name, what Lambda
+/// writes about an invocation that took too long, had too little memory or did not get through its start.
+const ERRORS: &str = "(?i)\\berror|exception|traceback|\\bfatal\\b|\\bcritical\\b|\\bpanic|task timed out|out of memory|signal: killed|\
+                      \"status\":\"(timeout|failure)\"|Status: timeout";
+
+/// Lambda's own lines around every invocation. What went wrong stands in a line of its own, too.
+const FRAME: &str = "^(START|END|REPORT) ";
+
+/// As many lines tell the kinds of them; an answer stays well under a megabyte.
+const ROWS: u16 = 1_000;

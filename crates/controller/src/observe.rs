@@ -20,6 +20,7 @@ use crate::uncounted::reason_of_none;
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Looks once. What was established by our own write a moment ago is not read again, and a signal cuts a look short.
     pub(crate) async fn look(&mut self) -> Observation {
+        self.ask_checks();
         let started = self.io.now();
         // Publishing and the like take their time; what was established before them is not fresh any more.
         if self.memory.age(started).is_none_or(|age| age >= self.plan.poll) {
@@ -191,6 +192,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             health: self.memory.health(&self.plan, self.alarms.health(), now),
             comparison: self.metrics.comparison(&self.plan, &self.memory),
             probe: self.jobs.probe.clone(),
+            checks: self.checks.seen(),
             interrupted: self.io.interrupt() != Interrupt::None || self.credentials_end(now),
             others: self.group.others.clone(),
             ..self.memory.observation(now, self.io.interrupt() == Interrupt::AtOnce)

@@ -85,8 +85,13 @@ impl Prepared {
 
     /// The log group that the stable version writes to.
     pub(crate) fn log_group_of_stable(&self, function: &FunctionName) -> String {
-        let said = self.stable.as_ref().and_then(|stable| stable.log_group.clone());
-        said.unwrap_or_else(|| default_log_group(&function.name))
+        self.stable.as_ref().map_or_else(|| default_log_group(&function.name), Configuration::log_group)
+    }
+
+    /// The candidate, and the log group that it writes to.
+    pub(crate) fn log_group(&self) -> Option<(Version, String)> {
+        let (version, known) = self.published.as_ref()?;
+        Some((*version, known.log_group()))
     }
 
     pub(crate) fn stable_arn(&self) -> Option<String> {

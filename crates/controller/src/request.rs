@@ -53,6 +53,8 @@ pub struct Request {
     pub step_hook: Option<HookTarget>,
     /// What to ask before promoting.
     pub post_hook: Option<HookTarget>,
+    /// What to ask once a minute while the candidate has traffic.
+    pub checks: Vec<HookTarget>,
     /// Tell what every decision rests on, too.
     pub observations: bool,
     /// What to do about a rollout that is in progress already.
@@ -90,6 +92,7 @@ impl Request {
             pre_hook: None,
             step_hook: None,
             post_hook: None,
+            checks: Vec::new(),
             observations: false,
             takeover: TakeoverOptions::default(),
             group: Vec::new(),
@@ -99,7 +102,7 @@ impl Request {
     }
 
     pub(crate) fn plan(&self, id: RolloutId, owner: Owner, began: Time, stable: Option<Version>) -> Plan {
-        let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On;
+        let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On || !self.checks.is_empty();
         Plan {
             id,
             owner,
@@ -121,6 +124,7 @@ impl Request {
             pre_hook: self.pre_hook.as_ref().map(ToString::to_string),
             step_hook: self.step_hook.as_ref().map(ToString::to_string),
             post_hook: self.post_hook.as_ref().map(ToString::to_string),
+            checks: self.checks.iter().map(ToString::to_string).collect(),
             group: self.group.clone(),
             signals: self.signals.clone(),
         }

@@ -294,6 +294,7 @@ fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut
         pre_hook: keys.pre_hook,
         post_hook: keys.post_hook,
         step_hook: keys.step_hook,
+        checks: keys.checks.map(|checks| checks.value).unwrap_or_default(),
         options: keys.options,
         analysis: keys.analysis.map(|analysis| analysis.value.0).unwrap_or_default(),
         version: keys.version,

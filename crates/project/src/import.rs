@@ -125,6 +125,11 @@ fn function(out: &mut Lines, settings: &FunctionSettings) {
         Hook::LogicalId(id) => format!("{{logicalId: {}}}", text(id)),
     };
     out.pairs(hooks.map(|(key, at)| (key, at.as_ref().map(|at| hook(&at.value)))));
+    if !settings.checks.is_empty() {
+        out.open("check");
+        settings.checks.iter().for_each(|at| out.line(format_args!("- {}", hook(&at.value))));
+        out.close();
+    }
     for (key, at) in settings.options.iter() {
         out.pair(key, &at.value.to_string());
     }

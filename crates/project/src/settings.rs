@@ -202,6 +202,8 @@ pub struct FunctionSettings {
     pub post_hook: Option<At<Hook>>,
     /// The hook before each later traffic shift.
     pub step_hook: Option<At<Hook>>,
+    /// What to ask once a minute while the version has traffic.
+    pub checks: Vec<At<Hook>>,
     /// The options of its rollouts.
     pub options: Options,
     /// How to compare the versions.
@@ -224,6 +226,7 @@ impl FunctionSettings {
             pre_hook: None,
             post_hook: None,
             step_hook: None,
+            checks: Vec::new(),
             options: Options::default(),
             analysis: Analysis::default(),
             version: None,
@@ -241,6 +244,7 @@ impl FunctionSettings {
             "preTrafficHook" => self.pre_hook.is_some(),
             "stepHook" => self.step_hook.is_some(),
             "postTrafficHook" => self.post_hook.is_some(),
+            "check" => !self.checks.is_empty(),
             option => self.options.iter().any(|(key, _)| key == option),
         }
     }
@@ -262,7 +266,7 @@ impl FunctionSettings {
             FunctionRef::LogicalId(id) => Some((id.as_str(), &self.function.place)),
             FunctionRef::Named(_) => None,
         };
-        let hooks = [&self.pre_hook, &self.post_hook, &self.step_hook].into_iter().flatten();
+        let hooks = [&self.pre_hook, &self.post_hook, &self.step_hook].into_iter().flatten().chain(&self.checks);
         let hooks = hooks.filter_map(|hook| match &hook.value {
             Hook::LogicalId(id) => Some((id.as_str(), &hook.place)),
             Hook::Function(_) | Hook::Url(_) => None,
@@ -425,6 +429,8 @@ keys! {
         "postTrafficHook" post_hook: Hook,
         /// The hook before each later traffic shift.
         "stepHook" step_hook: Hook,
+        /// The hooks that are asked once a minute while the version has traffic, for example whether a monitoring system has an alert.
+        "check" checks: Vec<At<Hook>>,
         /// How the versions are compared.
         "analysis" analysis: AnalysisSetting,
         ..options: Options,

@@ -89,6 +89,9 @@ pub struct Plan {
     pub step_hook: Option<String>,
     /// The function to ask before promoting.
     pub post_hook: Option<String>,
+    /// What is asked once a minute while the candidate has traffic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
@@ -105,7 +108,7 @@ impl Deref for Plan {
 impl Plan {
     /// Whether anything but the clock speaks for or against the candidate while it has traffic.
     pub fn watches(&self) -> bool {
-        !self.alarms.is_empty() || self.comparing() == Mode::On
+        !self.alarms.is_empty() || self.comparing() == Mode::On || !self.checks.is_empty()
     }
 
     /// What becomes of the comparison: what was asked for, as far as it is permitted.
@@ -187,7 +190,7 @@ impl Plan {
     pub(crate) fn rows(&self) -> String {
         #[rustfmt::skip]
         let Self {
-            schedule, source, bake, alarms, managed, signals, policy, pre_hook, step_hook, post_hook, group,
+            schedule, source, bake, alarms, managed, signals, policy, pre_hook, step_hook, post_hook, checks, group,
             // Who does it, and when.
             id: _, owner: _, began: _, entry: _, stable: _, countable: _, durable: _,
         } = self;
@@ -195,7 +198,7 @@ impl Plan {
         let Policy {
             preexisting_alarm, insufficient_data, blind_limit, analysis,
             // What changes nothing for a rollout in progress; and how long to bake, which the plan says.
-            poll: _, hook_answer: _, hook_limit: _, on_interrupt: _, again: _, create_alias: _, require_change: _, allow_provisioned: _, bake: _,
+            poll: _, hook_answer: _, hook_limit: _, on_interrupt: _, again: _, create_alias: _, require_change: _, allow_provisioned: _, no_logs: _, bake: _,
         } = policy;
         let Analysis { mode, sensitive, latency, min_requests, max_hold, on_low_traffic } = analysis;
         let weights: Vec<String> = schedule.weights().iter().map(|weight| weight.basis_points().to_string()).collect();
@@ -228,8 +231,10 @@ impl Plan {
             ("code", texts(code)),
             ("group", texts(group)),
         ];
-        let later = (!signals.is_empty()).then(|| ("signals", texts(&signals)));
-        rows.into_iter().chain(later).map(|(name, value)| format!("{name}={value}\n")).collect::<Vec<_>>().concat()
+        // What came later is no row where nothing was chosen.
+        let signals = (!signals.is_empty()).then(|| ("signals", texts(&signals)));
+        let checks = (!checks.is_empty()).then(|| ("checks", texts(checks)));
+        rows.into_iter().chain(signals).chain(checks).map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 }
 

@@ -88,6 +88,11 @@ impl Signal {
         Ok(self)
     }
 
+    /// The filter of what it counts in the function's logs, where it does.
+    pub fn filter(&self) -> Option<&str> {
+        if let SignalSource::Logs { filter } = &self.source { Some(filter) } else { None }
+    }
+
     /// Whether it is counted in the function's logs.
     pub const fn is_in_logs(&self) -> bool {
         matches!(self.source, SignalSource::Logs { .. })

@@ -33,13 +33,19 @@ pub struct Configuration {
     pub role: String,
     /// The dead-letter queue or topic.
     pub dead_letter: Option<String>,
-    /// The log group that it is said to write to; `None` where nothing was said, and it is `/aws/lambda/` and the function's name.
+    /// The log group that it was given; without one it writes to `/aws/lambda/` and its name.
     pub log_group: Option<String>,
     /// Everything else that makes one version another than the next: environment, memory, layers and the like.
     pub frozen: FunctionConfigSnapshot,
 }
 
 impl Configuration {
+    /// The log group that it writes to.
+    pub fn log_group(&self) -> String {
+        let name = || self.arn.split(':').nth(6).unwrap_or_default();
+        self.log_group.clone().unwrap_or_else(|| default_log_group(name()))
+    }
+
     /// What decides whether it can take traffic.
     pub fn facts(&self) -> Facts<'_> {
         Facts {

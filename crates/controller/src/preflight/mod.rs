@@ -10,6 +10,7 @@ pub(crate) mod problem;
 mod signals;
 pub(crate) mod versions;
 
+use futures_util::future::join_all;
 use rollout::admission::{Admission, admission};
 use rollout::alias::{AliasState, alias_state};
 use rollout::format::exact;
@@ -20,7 +21,7 @@ use rollout::target::Subject;
 use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK, SHORT_SESSION};
 
 use crate::expectation::SignalPast;
-use crate::port::{Call, Clock, Cloud, default_log_group};
+use crate::port::{Call, Clock, Cloud, Configuration, default_log_group};
 use crate::request::Request;
 
 use alarms::alarms;
@@ -88,8 +89,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     found.signal_past = signals.past;
     let (problems, callers) =
         tokio::join!(Box::pin(look_around(cloud, request, &mut found)), Box::pin(callers(cloud, clock, subject)));
-    let group = found.stable.as_ref().and_then(|stable| stable.log_group.clone());
-    let group = group.unwrap_or_else(|| default_log_group(&subject.function.name));
+    let group = found.stable.as_ref().map_or_else(|| default_log_group(&subject.function.name), Configuration::log_group);
     let no_log = Box::pin(log_of_signals(cloud, &found.plan, &group)).await;
     found.callers.bypass = callers.bypass;
     found.callers.unseen.extend(callers.unseen);
@@ -137,7 +137,8 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
     problems.extend(alarms.problems);
     found.in_alarm = alarms.in_alarm;
     found.warnings.extend(alarms.warnings);
-    problems.extend([pre, step, post, probe].into_iter().flatten());
+    let checks = join_all(request.checks.iter().map(|check| hook(cloud, Some(check)))).await;
+    problems.extend([pre, step, post, probe].into_iter().chain(checks).flatten());
     problems.extend(about_credentials(cloud, &found.plan));
     found.warnings.extend(about_session(cloud, &found.plan).await);
     problems

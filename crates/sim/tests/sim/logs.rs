@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::wire::{Client, Seen};
 use serde_json::{Value, json};
 use sim::{Effect, Fault, Settings};
+
+use crate::wire::{Client, Seen};
 
 const GROUP: &str = "/aws/lambda/f";
 
