@@ -1,19 +1,20 @@
 //! What will the comparison see of this rollout? Foretold from yesterday's traffic at this time of day, before anything is changed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use analysis::expected::{Step, Traffic, notice, sights};
 use analysis::{ParameterError, Parameters};
 use rollout::comparison::Thousandths;
-use rollout::forecast::{Better, Cost, Forecast, Part, SignalForecast};
+use rollout::forecast::{Better, Cost, Forecast, LogCost, Part, SignalForecast};
 use rollout::plan::{Latency, Mode, Plan};
-use rollout::signal::SignalSource;
+use rollout::signal::{SignalMetric, SignalSource};
 use rollout::target::Subject;
 use rollout::timing::{CLOUDWATCH_LAG, CLOUDWATCH_SETTLED};
 use rollout::{Schedule, Signal, Time, Weight};
 
 use crate::expectation::whole;
-use crate::port::{Baseline, Cloud, CloudError, SignalCounts};
+use crate::port::{Baseline, Cloud, CloudError, SignalCounts, default_log_group};
 
 const DAY: Duration = Duration::from_hours(24);
 const HOUR: Duration = Duration::from_hours(1);
@@ -26,6 +27,9 @@ const LAG: f64 = CLOUDWATCH_LAG.as_secs_f64() / 60.0;
 
 /// The minutes of a signal are used only once all is there.
 const SIGNAL_LAG: f64 = CLOUDWATCH_SETTLED.as_secs_f64() / 60.0;
+
+/// Of how many minutes a query reads the log: the one before it, and what was not all there the last time.
+const READ_AGAIN: f64 = 2.0;
 
 const PARTS: usize = 10;
 
@@ -45,7 +49,8 @@ pub async fn forecast<C: Cloud>(cloud: &C, subject: &Subject, plan: &Plan) -> Re
     let parts = cloud.baseline(subject, now - DAY, now, EVERY).await?;
     let Some(window) = window(plan, &parts, now) else { return Ok(None) };
     let signals = signals(cloud, subject, plan, &window).await?;
-    Ok(described(plan, &window, &signals).ok())
+    let log = log_cost(cloud, subject, plan, &window).await?;
+    Ok(described(plan, &window, &signals).ok().map(|forecast| Forecast { log, ..forecast }))
 }
 
 /// What came in over some time of yesterday.
@@ -90,6 +95,27 @@ async fn signals<C: Cloud>(
         (!signal.is_in_logs() && counts.requests > 0.0).then(|| (signal.name.clone(), counts))
     };
     Ok(plan.signals.iter().zip(parts).filter_map(sum).collect())
+}
+
+/// What it costs to count in the log: each query reads what was written since the last minute that was all there.
+async fn log_cost<C: Cloud>(cloud: &C, subject: &Subject, plan: &Plan, window: &Window) -> Result<Option<LogCost>, CloudError> {
+    let in_logs = plan.signals.iter().filter(|signal| signal.is_in_logs()).count() as u64;
+    let Some(stable) = plan.stable.filter(|_| in_logs > 0) else { return Ok(None) };
+    let group = default_log_group(&subject.function.name);
+    // How much is written to a log is a metric like any other.
+    let written = SignalMetric {
+        namespace: "AWS/Logs".to_owned(),
+        metric: "IncomingBytes".to_owned(),
+        dimensions: BTreeMap::from([("LogGroupName".to_owned(), group.clone())]),
+    };
+    let written = Signal { name: "written".to_owned(), source: SignalSource::Metrics { failures: written, requests: None } };
+    let parts = cloud.signal_past((subject, stable), &[written], (window.from, window.to, EVERY)).await?;
+    let bytes: f64 = parts.iter().flatten().map(|(_, part)| part.failures).sum();
+    let minutes = (window.to.since(window.from).as_secs_f64() / 60.0).max(1.0);
+    // One for each signal, and one for whatever was written at all.
+    let queries_an_hour = 60 * (in_logs + 1);
+    let bytes_an_hour = (bytes > 0.0).then(|| whole(bytes / minutes * READ_AGAIN * exact(queries_an_hour)));
+    Ok(Some(LogCost { group, queries_an_hour, bytes_an_hour }))
 }
 
 fn described(plan: &Plan, baseline: &Window, signals: &[(String, SignalCounts)]) -> Result<Forecast, ParameterError> {
@@ -156,6 +182,7 @@ fn described(plan: &Plan, baseline: &Window, signals: &[(String, SignalCounts)])
         costs,
         better: better.map(|(_, better)| better),
         signals,
+        log: None,
     })
 }
 

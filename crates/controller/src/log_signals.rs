@@ -21,6 +21,8 @@ pub(crate) struct LogCounts {
     pub(crate) signals: Vec<BTreeMap<Time, SignalMinute>>,
     /// The end of the last minute that is all there.
     pub(crate) until: Option<Time>,
+    /// How old the newest line was when it was asked for.
+    pub(crate) lag: Option<Duration>,
 }
 
 /// An answer: what was counted from then on.
@@ -75,7 +77,7 @@ impl<'a> LogSignals<'a> {
                     minutes.extend(new);
                     minutes
                 });
-                self.counts = LogCounts { signals: signals.collect(), until: counts.until.max(known.until) };
+                self.counts = LogCounts { signals: signals.collect(), until: counts.until.max(known.until), lag: counts.lag };
             }
             Err(why) => self.failing = Some(why),
         }
@@ -115,6 +117,7 @@ impl Question {
         // What was not there yet when it was asked for is counted the next time; another container's lines may be a little later.
         let latest = heard.iter().map(|row| row.latest).max();
         let until = latest.map(|latest| Time::from_secs((latest - LOGS_APART).as_secs() / 60 * 60));
+        let lag = latest.map(|latest| self.to.since(latest));
         let mut signals = Vec::new();
         for signal in &self.pair.signals {
             signals.push(match &signal.source {
@@ -122,7 +125,7 @@ impl Question {
                 SignalSource::Metrics { .. } => BTreeMap::new(),
             });
         }
-        Ok(Counted { from: self.from, counts: LogCounts { signals, until } })
+        Ok(Counted { from: self.from, counts: LogCounts { signals, until, lag } })
     }
 
     fn minutes(&self, heard: &[Row], failed: &[Row]) -> BTreeMap<Time, SignalMinute> {

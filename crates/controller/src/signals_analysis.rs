@@ -1,6 +1,7 @@
 //! What do the signals say beside errors? Puts the minutes of all into one test, and judges what a signal lacks. Asks nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use analysis::{CountError, JoinedTest, Minute, Outlook, ParameterError, Parameters, Rate, Verdict, dead, shown_ratio};
 use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, ERRORS, SignalNumbers, Thousandths, Unseen};
@@ -21,6 +22,7 @@ pub(crate) struct Stream {
     /// What its failures are part of.
     unit: &'static str,
     in_logs: bool,
+    lag: Option<Duration>,
     minutes: BTreeMap<Time, Minute>,
     /// The end of the last minute that is all there; `None` where the newest ones are used as they are.
     until: Option<Time>,
@@ -45,7 +47,15 @@ pub(crate) struct Joined {
 impl Stream {
     /// Errors, in the minutes whose invocations have ended: up to `until`, where some have not.
     pub(crate) fn errors(minutes: impl Iterator<Item = (Time, Minute)>, until: Option<Time>) -> Self {
-        Self { name: ERRORS.to_owned(), unit: "invocations", in_logs: false, minutes: minutes.collect(), until, unseen: None }
+        Self {
+            name: ERRORS.to_owned(),
+            unit: "invocations",
+            in_logs: false,
+            lag: None,
+            minutes: minutes.collect(),
+            until,
+            unseen: None,
+        }
     }
 
     /// The signals of a plan. `until` is the end of the last minute in which the invocations have ended, where some have not.
@@ -55,6 +65,7 @@ impl Stream {
         let settled = Time::from_secs((of.now - CLOUDWATCH_SETTLED).as_secs() / 60 * 60);
         let one = |(at, signal): (usize, &Signal)| {
             let in_logs = signal.is_in_logs();
+            let lag = of.logs.lag.filter(|_| in_logs);
             // The log is early, but its failures are part of the invocations.
             let until_here = if in_logs { of.logs.until.unwrap_or_default().min(settled) } else { settled };
             let of_logs = of.logs.signals.get(at).filter(|_| in_logs);
@@ -77,7 +88,7 @@ impl Stream {
                     found.unseen(Some(found.of_each(None, 0.0)).filter(|rate| *rate > 0.0).unwrap_or(1.0))
                 }
             };
-            Ok(Self { name: signal.name.clone(), unit, in_logs, minutes, until: Some(found.until), unseen })
+            Ok(Self { name: signal.name.clone(), unit, in_logs, lag, minutes, until: Some(found.until), unseen })
         };
         of.plan.signals.iter().enumerate().map(one).collect()
     }
@@ -213,6 +224,7 @@ impl Joined {
                 opinion: opinion(self.of_signal(at)),
                 unseen: stream.unseen.map(|missing| missing.how),
                 counted_to: stream.minutes.keys().last().map(|start| *start + MINUTE),
+                log_lag_seconds: stream.lag.map(|lag| lag.as_secs()),
             })
         };
         self.streams.iter().enumerate().skip(1).filter_map(numbers).collect()

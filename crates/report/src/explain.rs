@@ -86,11 +86,12 @@ fn grounds(record: &Record) -> Vec<String> {
 
 /// What a signal, or the errors among them, counted and weighed.
 fn signal(stream: &StreamNumbers<'_>) -> String {
-    let StreamNumbers { name, stable, candidate, ln_evidence, opinion, .. } = stream;
+    let StreamNumbers { name, stable, candidate, ln_evidence, opinion, log_lag_seconds, .. } = stream;
     let failed = |calls: &Calls| format!("{} ({}/{})", calls.rate(), grouped(calls.errors), grouped(calls.calls));
     let alone = opinion.map_or_else(String::new, |opinion| format!(", {} alone", verdict_word(opinion)));
+    let lag = log_lag_seconds.map_or_else(String::new, |lag| format!(", its log {} late", duration(Duration::from_secs(lag))));
     let (worse, better) = (failed(candidate), failed(stable));
-    format!("signal    {name} {worse} vs {better} on {}, evidence {}{alone}", stable.version, figure(*ln_evidence))
+    format!("signal    {name} {worse} vs {better} on {}, evidence {}{alone}{lag}", stable.version, figure(*ln_evidence))
 }
 
 /// How far the evidence was from its threshold.

@@ -76,7 +76,8 @@ pub(crate) fn streams(record: &Record) -> Table {
         let verdict = stream.opinion.map_or("", verdict_word);
         let counted = stream.counted_to.map_or_else(|| text(""), Cell::Time);
         let cells = [failed(stream.stable), failed(stream.candidate), figure(stream.ln_evidence), verdict.to_owned()];
-        [text(stream.name)].into_iter().chain(cells.map(text)).chain([counted])
+        let lag = stream.log_lag_seconds.map(|lag| format!(" (log {} late)", duration(Duration::from_secs(lag))));
+        [text(format!("{}{}", stream.name, lag.unwrap_or_default()))].into_iter().chain(cells.map(text)).chain([counted])
     });
     let (stable, candidate) = (version(record.story.stable()), version(record.story.candidate));
     let (stable, candidate) = (format!("Failed of {stable}"), format!("Failed of {candidate}"));

@@ -146,6 +146,7 @@ impl Numbers {
             ln_evidence,
             opinion: None,
             counted_to: self.counted_to,
+            log_lag_seconds: None,
         });
         let signals = self.signals.iter().map(|signal| StreamNumbers {
             name: &signal.name,
@@ -154,6 +155,7 @@ impl Numbers {
             ln_evidence: signal.ln_evidence,
             opinion: Some(signal.opinion),
             counted_to: signal.counted_to,
+            log_lag_seconds: signal.log_lag_seconds,
         });
         let mut streams: Vec<StreamNumbers<'_>> = errors.into_iter().chain(signals).collect();
         streams.sort_by_key(|stream| self.strongest.as_deref() != Some(stream.name));
@@ -183,6 +185,8 @@ pub struct StreamNumbers<'a> {
     pub opinion: Option<AnalysisVerdict>,
     /// The end of the latest minute that was used.
     pub counted_to: Option<Time>,
+    /// How many seconds old the newest line of the log was, where it is counted there.
+    pub log_lag_seconds: Option<u64>,
 }
 
 /// What Lambda's own errors are called among signals.
@@ -209,6 +213,9 @@ pub struct SignalNumbers {
     pub unseen: Option<Unseen>,
     /// The end of the latest minute that was used.
     pub counted_to: Option<Time>,
+    /// How many seconds old the newest line of the log was when it was asked for, where it is counted there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_lag_seconds: Option<u64>,
 }
 
 /// The invocations of one version.

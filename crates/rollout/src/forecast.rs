@@ -24,6 +24,31 @@ pub struct Forecast {
     /// What is seen of each signal whose past is known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<SignalForecast>,
+    /// What it costs to count in the log, where signals are in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogCost>,
+}
+
+/// What queries of a log cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogCost {
+    /// The log group.
+    pub group: String,
+    /// How many queries an hour.
+    pub queries_an_hour: u64,
+    /// How many bytes of log they read an hour; `None` where it is not known how much is written.
+    pub bytes_an_hour: Option<u64>,
+}
+
+impl LogCost {
+    /// What AWS charges for a gigabyte that is read, in US dollars, in most Regions.
+    pub const A_GIGABYTE: f64 = 0.005;
+
+    /// The price of an hour, in US dollars.
+    #[expect(clippy::cast_precision_loss, reason = "a price that is shown with two digits")]
+    pub fn an_hour(&self) -> Option<f64> {
+        self.bytes_an_hour.map(|bytes| bytes as f64 / 1e9 * Self::A_GIGABYTE)
+    }
 }
 
 /// What is seen of a signal.
