@@ -140,6 +140,61 @@ fn a_log_that_cannot_be_read_holds_and_then_goes_back() {
     });
 }
 
+/// Whoever counts failures in a log that the new version does not write to sees none.
+#[test]
+fn a_log_without_lines_of_the_new_version_never_passes() {
+    play(async {
+        let stage = handled_errors(&[("SIM_HTTP_ERROR_RATE", "")]).await;
+        let body = r#"{"LoggingConfig":{"LogGroup":"/elsewhere"}}"#.to_owned();
+        let request = http::Request::put("/2015-03-31/functions/hello/configuration").body(body.into()).unwrap();
+        stage.with(|world| world.schedule(world.now(), sim::Event::Call { caller: "CONSOLE".to_owned(), request }));
+        stage.sleep(5).await;
+        let output = stage.rollout(watched(&[LOGGED])).await.exits_for(12, "no_data");
+        output.because("5xx: no line of 42 is in its log, although about");
+        assert!(stage.percents().len() <= 7, "{:?}", stage.percents());
+    });
+}
+
+#[test]
+fn a_plan_says_what_signals_are_worth_and_what_their_log_costs() {
+    play(async {
+        let stage = handled_errors(&[]).await;
+        let request = watched(&[HTTP, LOGGED]);
+        let identity = controller::Identity { id: RolloutId(1), owner: Owner::from_random(1) };
+        let found = controller::preflight(&stage.aws, &stage.clock, &request, identity.id, identity.owner).await;
+        let forecast = controller::forecast(&stage.aws, &request.subject, &found.plan).await.unwrap();
+        let text = report::plan_text(&request.subject, &found.plan, forecast.as_ref());
+        for words in [
+            "signal http=Shop/Failures{Version=${version}}/Shop/Requests{Version=${version}}",
+            "signal 5xx=logs:status >= 500",
+            "requests a minute, 0% of them fail; detects 1",
+            "a version with 5% failures: detected after about",
+            "signals in /aws/lambda/hello: 120 queries an hour, CloudWatch charges $0.005 for each GB in most Regions",
+        ] {
+            assert!(text.contains(words), "no `{words}` in\n{text}");
+        }
+    });
+}
+
+#[test]
+fn only_what_signals_call_is_granted() {
+    let actions = |signals: &[&str]| {
+        let place = controller::Place { region: Some("eu-west-1".to_owned()), stack: None };
+        let grants = controller::permissions(&watched(signals), &place, false);
+        let signals = grants.into_iter().filter(|grant| grant.id.starts_with("Signals"));
+        signals.map(|grant| (grant.id, grant.actions, grant.resources)).collect::<Vec<_>>()
+    };
+    assert!(actions(&[]).is_empty());
+    let everything = || vec!["*".to_owned()];
+    assert_eq!(actions(&[HTTP]), [("Signals", vec!["cloudwatch:ListMetrics"], everything())]);
+    let group = "arn:aws:logs:eu-west-1:*:log-group:/aws/lambda/hello:*".to_owned();
+    let answers = vec!["logs:GetQueryResults", "logs:StopQuery", "logs:DescribeLogGroups"];
+    assert_eq!(
+        actions(&[LOGGED]),
+        [("SignalsInLogs", vec!["logs:StartQuery"], vec![group]), ("SignalsInLogsAnswers", answers, everything())]
+    );
+}
+
 #[test]
 fn a_log_that_does_not_exist_is_refused() {
     play_on("hello", async |stage| {

@@ -62,3 +62,4 @@ pub use rate_limit::{Budget, Budgeted};
 pub use remote_analysis::remote_analysis;
 pub use request::{Request, shortest_poll};
 pub use rollout::timing::ROLLBACK_LIMIT;
+pub use signals_analysis::signal_minutes;

@@ -11,7 +11,7 @@ use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
 use rollout::{Signal, Time, Version};
 
 use crate::expectation::{Counted, MINUTE, SignalPast, whole};
-use crate::port::{MinuteCounts, SignalCounts, SignalMinute};
+use crate::port::{MinuteCounts, PairCounts, SignalCounts, SignalMinute};
 
 /// So many requests are not all missing by chance: less than once in 20,000 times.
 const FEW: f64 = 10.0;
@@ -97,6 +97,23 @@ impl Stream {
         let counted = self.until.is_none_or(|until| start + MINUTE <= until);
         counted.then(|| self.minutes.get(&start).copied().unwrap_or_default())
     }
+}
+
+/// The minutes of signals in metrics, in their order, that ended by `until`: of a past rollout.
+///
+/// # Errors
+/// A count that cannot be.
+pub fn signal_minutes(signals: &[Signal], counts: &PairCounts, until: Time) -> Result<Vec<BTreeMap<Time, Minute>>, CountError> {
+    let one = |(signal, minutes): (&Signal, &Vec<SignalMinute>)| {
+        let minutes = minutes.iter().map(|it| (it.start, *it)).collect();
+        let found = Found { minutes, calls: &counts.minutes, until, settled: until, now: until };
+        if matches!(&signal.source, SignalSource::Metrics { requests: Some(_), .. }) {
+            found.of_requests()
+        } else {
+            found.of_invocations()
+        }
+    };
+    signals.iter().zip(&counts.signals).map(one).collect()
 }
 
 /// What was found of one signal.

@@ -6,6 +6,7 @@ use rollout::health::clock;
 use rollout::{Time, Weight};
 
 use crate::rollout_state::{Count, Story};
+use crate::safe::one_line;
 use crate::styled::{Line, Tone, row};
 
 /// The rows about the invocations; none before the first count.
@@ -81,7 +82,7 @@ fn signal(stream: &StreamNumbers<'_>, threshold: Thousandths) -> Line {
         Some(AnalysisVerdict::Pass | AnalysisVerdict::LowPower) | None => Tone::Good,
     };
     let beside = format!("{:<7}evidence ", times(stable, candidate));
-    cells(&short(name), &stable.rate(), &candidate.rate(), &beside, Tone::Plain)
+    cells(&short(&one_line(name)), &stable.rate(), &candidate.rate(), &beside, Tone::Plain)
         .with(tone, bar(*ln_evidence, threshold))
         .with(Tone::Plain, format!(" {}", figure(*ln_evidence)))
 }

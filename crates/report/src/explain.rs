@@ -90,7 +90,7 @@ fn signal(stream: &StreamNumbers<'_>) -> String {
     let failed = |calls: &Calls| format!("{} ({}/{})", calls.rate(), grouped(calls.errors), grouped(calls.calls));
     let alone = opinion.map_or_else(String::new, |opinion| format!(", {} alone", verdict_word(opinion)));
     let lag = log_lag_seconds.map_or_else(String::new, |lag| format!(", its log {} late", duration(Duration::from_secs(lag))));
-    let (worse, better) = (failed(candidate), failed(stable));
+    let (name, worse, better) = (one_line(name), failed(candidate), failed(stable));
     format!("signal    {name} {worse} vs {better} on {}, evidence {}{alone}{lag}", stable.version, figure(*ln_evidence))
 }
 

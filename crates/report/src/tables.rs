@@ -77,7 +77,10 @@ pub(crate) fn streams(record: &Record) -> Table {
         let counted = stream.counted_to.map_or_else(|| text(""), Cell::Time);
         let cells = [failed(stream.stable), failed(stream.candidate), figure(stream.ln_evidence), verdict.to_owned()];
         let lag = stream.log_lag_seconds.map(|lag| format!(" (log {} late)", duration(Duration::from_secs(lag))));
-        [text(format!("{}{}", stream.name, lag.unwrap_or_default()))].into_iter().chain(cells.map(text)).chain([counted])
+        [text(format!("{}{}", one_line(stream.name), lag.unwrap_or_default()))]
+            .into_iter()
+            .chain(cells.map(text))
+            .chain([counted])
     });
     let (stable, candidate) = (version(record.story.stable()), version(record.story.candidate));
     let (stable, candidate) = (format!("Failed of {stable}"), format!("Failed of {candidate}"));
