@@ -6,7 +6,7 @@ use rollout::memory::Memory;
 use rollout::plan::Plan;
 use rollout::{Subject, Time, agenda};
 
-use crate::expectation::{Counted, Reference, SignalPast};
+use crate::expectation::{Counted, Reference, SignalPast, unseen};
 use crate::metrics_analysis::{find, limits, step_calls};
 use crate::port::{CloudError, Dated, Failure, PairCounts, VersionPair};
 
@@ -90,11 +90,16 @@ impl Metrics {
         finding.unseen == Some(Unseen::Late) || finding.opinion == AnalysisVerdict::NoData && finding.step_calls == 0
     }
 
-    /// What was found, with the invocations of the step that is in force by now.
-    pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory) -> Comparison {
+    /// What was found, with the invocations of the step that is in force by now, and what of the candidate should be counted by now: a
+    /// pause may have lasted since.
+    pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory, now: Time) -> Comparison {
         let mut comparison = self.comparison.clone();
         if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {
-            finding.step_calls = step_calls(&note, &self.counted.minutes);
+            let PairCounts { minutes, signals } = &self.counted;
+            let (baseline, past) = (&self.baseline, &self.past);
+            finding.step_calls = step_calls(&note, minutes);
+            let of = Counted { plan, note: &note, minutes, baseline, signals, past, reason: None, now };
+            finding.unseen = finding.unseen.or_else(|| unseen(&of).map(|_| Unseen::Early));
         }
         comparison
     }
