@@ -8,10 +8,11 @@ use controller::{AlarmRule, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
 use rollout::admission::TakeoverOptions;
 use rollout::hook::{HookError, HookTarget};
-use rollout::plan::InsufficientData;
+use rollout::plan::{InsufficientData, Mode};
 use rollout::policy::Policy;
+use rollout::signal::check_together;
 use rollout::target::FunctionName;
-use rollout::{Arn, Schedule};
+use rollout::{Arn, Schedule, Signal};
 
 use crate::cli::rollout::Rollout;
 use crate::cli::values::{self, Alarm as Typed};
@@ -32,12 +33,19 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     let comparison = args.comparing.plan(&analysis)?;
     let policy = Policy { analysis: comparison, ..Policy::of(&layers) };
     let probe_event = args.comparing.event(&analysis)?;
+    let signals = signals(args, said, comparison.mode)?;
     let mut names = Names { located, known: BTreeMap::new(), home: Home::new(located, args.common.anywhere) };
     let (alarms, managed) = names.alarms(args, policy.insufficient_data).await?;
     let default = |name: Option<&'static str>| name.and_then(|name| name.parse::<HookTarget>().ok());
     let pre_hook = names.hook("--pre-hook", args.pre_hook.as_ref(), said.and_then(|said| said.pre_hook.as_ref())).await?;
     let step_hook = names.hook("--step-hook", args.step_hook.as_ref(), said.and_then(|said| said.step_hook.as_ref())).await?;
     let post_hook = names.hook("--post-hook", args.post_hook.as_ref(), said.and_then(|said| said.post_hook.as_ref())).await?;
+    let mut checks = Vec::new();
+    let said_checks = said.map(|said| said.checks.as_slice()).unwrap_or_default();
+    let (typed, said_checks) = if args.checks.is_empty() { (&[][..], said_checks) } else { (args.checks.as_slice(), &[][..]) };
+    for (typed, said) in typed.iter().map(|typed| (Some(typed), None)).chain(said_checks.iter().map(|said| (None, Some(said)))) {
+        checks.extend(names.hook("--check", typed, said).await?);
+    }
     for alarm in &args.alarms {
         names.home.has(alarm).await?;
     }
@@ -52,11 +60,12 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         alarms,
         managed,
         policy,
-        analysis_asked: args.comparing.asked(&analysis, &comparison),
+        analysis_asked: args.comparing.asked(&analysis, &comparison) || !signals.is_empty(),
         probe_event,
         pre_hook: pre_hook.or_else(|| default(scenario.and_then(|scenario| scenario.pre_hook))),
         post_hook: post_hook.or_else(|| default(scenario.and_then(|scenario| scenario.post_hook))),
         step_hook,
+        checks,
         observations: args.artifacts.observations,
         takeover: TakeoverOptions {
             take_over: args.take_over,
@@ -65,6 +74,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
             supersede: args.supersede,
         },
         group: Vec::new(),
+        signals,
         notes: located.notes(),
     })
 }
@@ -76,7 +86,19 @@ pub(crate) fn looks_up(args: &Rollout, said: &FunctionSettings) -> bool {
     };
     let hooks = [(&args.pre_hook, &said.pre_hook), (&args.step_hook, &said.step_hook), (&args.post_hook, &said.post_hook)];
     hooks.into_iter().any(|(typed, said)| logical(typed.as_ref(), said.as_ref()))
+        || (args.checks.is_empty() && said.checks.iter().any(|at| matches!(at.value, Hook::LogicalId(_))))
         || (args.alarms.is_empty() && said.alarms.iter().any(|at| matches!(at.value, Alarm::LogicalId(_))))
+}
+
+/// The signals of the command line, or of the file.
+fn signals(args: &Rollout, said: Option<&FunctionSettings>, mode: Mode) -> Result<Vec<Signal>, Failure> {
+    if mode == Mode::Off {
+        let text = "`--signal` needs the comparison, but `--analysis` is `off`\n  hint: omit one of them";
+        return if args.signals.is_empty() { Ok(Vec::new()) } else { Err(Failure::usage(text)) };
+    }
+    check_together(&args.signals).map_err(|error| Failure::usage(format!("`--signal`: {error}")))?;
+    let of_file = said.into_iter().flat_map(|said| &said.signals).map(|at| at.value.clone());
+    Ok(if args.signals.is_empty() { of_file.collect() } else { args.signals.clone() })
 }
 
 fn schedule(args: &Rollout, located: &Located) -> Result<Schedule, Failure> {

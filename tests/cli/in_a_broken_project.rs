@@ -127,12 +127,11 @@ Resources:
 
 /// A SAM template with these functions, each with some of its properties.
 fn template(functions: &[(&str, &str)]) -> String {
-    let mut text = "Transform: AWS::Serverless-2016-10-31\nResources:\n".to_owned();
-    for (name, properties) in functions {
+    let resource = |(name, properties): &(&str, &str)| {
         let properties = format!("{{{properties}, DeploymentPreference: {{Type: AllAtOnce}}}}");
-        text += &format!("  {name}:\n    Type: AWS::Serverless::Function\n    Properties: {properties}\n");
-    }
-    text
+        format!("  {name}:\n    Type: AWS::Serverless::Function\n    Properties: {properties}\n")
+    };
+    format!("Transform: AWS::Serverless-2016-10-31\nResources:\n{}", functions.iter().map(resource).collect::<Vec<_>>().concat())
 }
 
 /// A name that a stack made is not in the file, but the file says which alias such a function has.

@@ -72,6 +72,8 @@ impl Kind {
             pre_hook: None,
             post_hook: None,
             policy: Policy {
+                // A kill a second after the end is one of an ended rollout.
+                no_logs: true,
                 bake: Some(self.bake),
                 // Looked at seldom: calls are counted once a minute all the same, and before each step.
                 poll: Duration::from_secs(20),

@@ -138,7 +138,7 @@ fn a_page_that_takes_its_time_answers_by_a_tag() {
                 let theirs = stage.as_caller("HOOK").await;
                 theirs.aws.tag(to["resource"].as_str().unwrap(), to["tag"].as_str().unwrap(), value).await.unwrap();
             };
-            let output = stage.rollout_while(asking(PAGE), job).await;
+            let output = Box::pin(stage.rollout_while(asking(PAGE), job)).await;
             assert_eq!((output.ending.exit_code, visits(&stage)), (code, 1), "{}", output.log);
             assert!(code == 0 || output.log.contains("the smoke test found smoke"), "{}", output.log);
         });

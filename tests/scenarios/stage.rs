@@ -228,7 +228,7 @@ impl Stage {
         let mut events = Vec::new();
         let mut tell = |event: &Event| events.push(event.clone());
         let (stop, heard) = watch::channel(Interrupt::None);
-        let rollout = controller::rollout(&self.aws, &self.clock, request.borrow(), identity(), heard, &mut tell);
+        let rollout = Box::pin(controller::rollout(&self.aws, &self.clock, request.borrow(), identity(), heard, &mut tell));
         let interrupting = async {
             signal.await;
             stop.send(interrupt).unwrap();
@@ -258,14 +258,14 @@ impl Stage {
     pub(crate) async fn rollback_of(&self, subject: Subject, to: Option<u64>) -> Rollback {
         let identity = Identity { id: RolloutId(0xdead_beef), owner: Owner::from_random(fastrand::u32(..)) };
         let order = Order { subject, to: to.and_then(Version::new), limit: Duration::from_mins(15), identity };
-        controller::rollback(&self.aws, &self.clock, &order, &mut |_, _| {}).await
+        Box::pin(controller::rollback(&self.aws, &self.clock, &order, &mut |_, _| {})).await
     }
 
     /// Gives an order to a rollout in progress.
     pub(crate) async fn order(&self, subject: &Subject, operation: Operation) -> Ordered {
         let identity = Identity { id: RolloutId(0), owner: Owner::from_random(fastrand::u32(..)) };
         let order = (operation, Aim::default());
-        controller::operate(&self.aws, &self.clock, subject, order, identity, &mut |_, _| {}).await
+        Box::pin(controller::operate(&self.aws, &self.clock, subject, order, identity, &mut |_, _| {})).await
     }
 
     /// The successful writes to the alias, in order.

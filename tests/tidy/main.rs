@@ -89,6 +89,38 @@ fn every_module_says_what_it_is_for() {
     assert!(silent.is_empty(), "no `//!` at the top: {silent:#?}");
 }
 
+/// Whatever AWS, hooks, alarms and files say is made harmless where it is written, not where it comes in: by the functions of
+/// `report/safe.rs`, which these files call. So no other file may write. Macros that print are clippy's to find.
+#[test]
+fn only_these_files_write_what_people_and_ci_systems_read() {
+    let (print, reporters) = ("bin/canaryctl/ui/print.rs", "bin/canaryctl/ui/reporters.rs");
+    let rules: [(&[&str], &[&str]); 4] = [
+        // Whether it is a terminal is asked for the log's colours, too.
+        (&["stdout()", "io::Stdout"], &[print, reporters]),
+        (&["stderr()", "io::Stderr"], &[print, "bin/canaryctl/lib.rs"]),
+        // What nothing makes harmless: scripts of the binary's own.
+        (&["print_raw("], &[print, "bin/canaryctl/commands/completions.rs"]),
+        (
+            &["fs::write(", "File::create", "OpenOptions", "File::options"],
+            &["bin/canaryctl/ui/atomic_file.rs", "bin/canaryctl/commands/init.rs"],
+        ),
+    ];
+    let program = sources().into_iter().filter(|path| {
+        let path = shown(path);
+        (path.starts_with("bin/") || path.contains("/src/")) && !path.ends_with("_tests.rs")
+    });
+    let mut found = Vec::new();
+    for path in program {
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for (marks, files) in rules {
+            let marked = marks.iter().filter(|mark| code.contains(**mark) && !files.contains(&shown(&path).as_str()));
+            found.extend(marked.map(|mark| format!("{}: {mark}", shown(&path))));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[test]
 fn nothing_is_left_unfinished() {
     // Written in two parts, so that this file does not find itself.

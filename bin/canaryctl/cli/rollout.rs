@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use rollout::policy::OPTIONS;
-use rollout::{Schedule, Version, Weight};
+use rollout::{Schedule, Signal, Version, Weight};
 
 use super::analysis_args::AnalysisArgs;
 use super::artifact_args::ArtifactArgs;
@@ -59,6 +59,10 @@ pub(crate) struct Rollout {
     pub(crate) alarms: Vec<Alarm>,
     #[command(flatten)]
     pub(crate) comparing: AnalysisArgs,
+    /// What else counts as failed, by version: `NAME=NAMESPACE/FAILURES{Version=${version}}`, with `/NAMESPACE/REQUESTS{Version=${version}}` if
+    /// it is not all invocations, or `NAME=logs:FILTER` for the function's log; may be given several times
+    #[arg(long = "signal", value_name = "NAME=…", help_heading = "Comparing the versions")]
+    pub(crate) signals: Vec<Signal>,
     /// The hook before the first traffic shift: a function name or ARN, or an `https://` URL
     #[arg(long, value_name = "HOOK", help_heading = "Hooks")]
     pub(crate) pre_hook: Option<String>,
@@ -68,6 +72,10 @@ pub(crate) struct Rollout {
     /// The hook before the version is promoted: a function name or ARN, or an `https://` URL
     #[arg(long, value_name = "HOOK", help_heading = "Hooks")]
     pub(crate) post_hook: Option<String>,
+    /// A hook that is asked once a minute while the version has traffic, for example whether another monitoring system has an alert;
+    /// may be given several times
+    #[arg(long = "check", value_name = "HOOK", help_heading = "Hooks")]
+    pub(crate) checks: Vec<String>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     /// Continue an existing rollout even if its process may still be running
@@ -95,12 +103,14 @@ impl Rollout {
     /// The settings of a configuration file that the command line replaces, by their keys in `canary.yml`.
     pub(crate) fn typed(&self) -> Vec<&'static str> {
         let code = self.zip.is_some() || self.image.is_some() || self.description.is_some();
-        let rows: [(bool, &[&'static str]); 7] = [
+        let rows: [(bool, &[&'static str]); 9] = [
             (self.schedule.is_some() || self.every.is_some(), &["type", "steps", "every"]),
             (!self.alarms.is_empty(), &["alarms"]),
+            (!self.signals.is_empty(), &["signals"]),
             (self.pre_hook.is_some(), &["preTrafficHook"]),
             (self.step_hook.is_some(), &["stepHook"]),
             (self.post_hook.is_some(), &["postTrafficHook"]),
+            (!self.checks.is_empty(), &["check"]),
             (code || self.version_number.is_some(), &["version"]),
             (self.version_number.is_some(), &["currentVersion"]),
         ];

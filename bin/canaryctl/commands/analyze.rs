@@ -2,19 +2,19 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use analysis::{Minute, Outlook, Parameters, Rate, Test, Verdict, series, shown_ratio};
 use clap::Args;
 use controller::port::{Cloud, MinuteCounts, VersionPair};
+use rollout::Version;
 use rollout::format::percent;
-use rollout::{Time, Version};
 use serde_json::json;
 
 use crate::cli::common::{Common, Output};
-use crate::cli::values::duration;
 use crate::error::Failure;
 use crate::target::needs::Needs;
+use crate::target::past::{Since, moment, past, refused, two};
 use crate::target::resolve::{Located, locate};
 use crate::ui::print::{print_json, print_out, read};
 
@@ -55,27 +55,6 @@ pub(crate) struct Analyze {
     pub(crate) common: Common,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Since {
-    At(Time),
-    Ago(Duration),
-}
-
-fn two(text: &str) -> Result<(Version, Version), String> {
-    let versions = text.split_once(',').and_then(|(stable, candidate)| stable.parse().ok().zip(candidate.parse().ok()));
-    versions.ok_or_else(|| "expected two version numbers, stable first, such as `41,42`".to_owned())
-}
-
-fn moment(text: &str) -> Result<Since, String> {
-    if let Ok(ago) = duration(text) {
-        return Ok(Since::Ago(ago));
-    }
-    let wrong = |_| "expected a time such as `2026-11-23T14:00:00Z`, or how long ago, such as `3h`".to_owned();
-    let since_epoch = humantime::parse_rfc3339_weak(text).map_err(wrong)?.duration_since(SystemTime::UNIX_EPOCH);
-    let millis = since_epoch.map_err(|_| "expected a time after 1970".to_owned())?.as_millis();
-    Ok(Since::At(Time::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))))
-}
-
 pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
     let parameters = Parameters {
         alpha: args.alpha,
@@ -99,26 +78,14 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
 
 async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, Failure> {
     let Located { subject, session, .. } = locate(function, &args.common, Needs::Name).await?;
-    let refused = |what: &str, hint: &str| Failure::refused(format!("{what}\n  hint: {hint}"));
     let held = session.aws.alias(&subject).await;
     let held = held.map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
     let last = held.as_ref().and_then(|held| held.alias.note());
-    let versions = args.versions.or_else(|| last.as_ref().and_then(|note| note.stable.zip(note.candidate)));
-    let Some((stable, candidate)) = versions else {
-        return Err(refused(
-            &format!("the alias {subject} has no record of a rollout"),
-            "name versions and start: `--versions 41,42 --since 3h`",
-        ));
-    };
-    let from = match (args.since, &last) {
-        (Some(Since::At(at)), _) => at,
-        (Some(Since::Ago(ago)), _) => session.aws.time() - ago,
-        (None, Some(last)) => last.started_at,
-        (None, None) => return Err(refused("the start of the rollout is not known", "name it: `--since 3h`")),
-    };
-    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None };
+    let (stable, candidate, from) = past(&subject, last.as_ref(), args.versions, args.since, session.aws.time())?;
+    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: Vec::new() };
     let found = session.aws.counts(&[pair]).await.answer.pop().transpose();
-    let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
+    let found =
+        found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default().minutes;
     if found.is_empty() {
         let text = format!("CloudWatch has no invocations of {stable} and {candidate} through {subject} since {from}");
         let hint = "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days";

@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::session;
 use crate::target::config::{LIMIT, no_file, unusable};
 use crate::target::resolve::resource;
-use crate::ui::print::{print_info, print_json, print_raw};
+use crate::ui::print::{print_info, print_json, print_out};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -48,7 +48,7 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     }
     let written = project::canary_yml(&project);
     match common.output {
-        Output::Text => print_raw(&written),
+        Output::Text => print_out(&written),
         Output::Json => {
             let json = project::as_json("canary.yml", written.as_bytes()).map_err(Failure::unexpected)?;
             print_json(&format!("{json}\n"));

@@ -7,6 +7,7 @@ mod hook_report;
 mod iam_policy;
 mod import;
 mod init;
+mod logs;
 mod operate;
 mod plan;
 mod replay;
@@ -24,6 +25,7 @@ use self::hook_report::{Hook, HookCommand};
 use self::iam_policy::IamPolicy;
 use self::import::Import;
 use self::init::Init;
+use self::logs::Logs;
 use self::operate::{Abort, Aim, Pause, Promote};
 use self::replay::{Explain, Replay, Verify};
 use self::rollback::Rollback;
@@ -42,7 +44,7 @@ use crate::error::Failure;
     after_help = "\
 Exit codes:
    0  done                           10  rolled back: alarm or comparison
-   1  unexpected error               11  rolled back: hook
+   1  unexpected error               11  rolled back: hook or check
    2  wrong usage                    12  rolled back: CloudWatch could not be read
    3  refused, traffic unchanged     13  rolled back: manually, or by a signal
   20  rollback NOT CONFIRMED: page someone
@@ -91,6 +93,7 @@ Examples:
     Replay(Replay),
     Verify(Verify),
     Analyze(Box<Analyze>),
+    Logs(Box<Logs>),
     Init(Init),
     Import(Box<Import>),
     /// Print the JSON Schema of canary.yml, for editors
@@ -124,6 +127,7 @@ impl Command {
             Self::Completions(args) => Ok(completions::script(&args, &mut Cli::command())),
             Self::Man(args) => completions::pages(&args, Cli::command()),
             Self::Analyze(args) => analyze::run(&args).await,
+            Self::Logs(args) => logs::run(*args).await,
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
             Self::Schema => Ok(import::schema()),

@@ -2,4 +2,5 @@
 
 pub(crate) mod config;
 pub(crate) mod needs;
+pub(crate) mod past;
 pub(crate) mod resolve;

@@ -49,7 +49,7 @@ pub(crate) fn print_json(json: &str) {
     print_raw(&report::json_page(json));
 }
 
-/// Text of which no part is foreign, such as a script, on stdout. A closed output is not an error.
+/// Text of which no part is foreign, a script of the binary's own, on stdout. A closed output is not an error.
 pub(crate) fn print_raw(text: &str) {
     let mut out = io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -77,6 +77,11 @@ impl Rate {
 impl Test {
     /// The numbers behind the verdict.
     pub fn explain(&self) -> Explanation {
+        self.explain_towards(self.parameters().ln_threshold(), self.rolls_back())
+    }
+
+    /// The same where `ln_needed` is what this test's evidence has to reach for a rollback.
+    pub(crate) fn explain_towards(&self, ln_needed: f64, rolls_back: bool) -> Explanation {
         let totals = self.totals();
         let canary = Rate::new(totals.canary_calls(), totals.canary_bad());
         let stable = Rate::new(totals.stable_calls(), totals.stable_bad());
@@ -85,20 +90,20 @@ impl Test {
             stable,
             evidence: self.ln_e().exp().min(f64::MAX),
             threshold: self.parameters().ln_threshold().exp().min(f64::MAX),
-            missing_bad: self.missing_bad(),
+            missing_bad: self.missing_bad(ln_needed, rolls_back),
             extra_bad: totals.canary_bad() - self.evidence.bad_as_stable(totals.canary_calls(), stable.rate.unwrap_or(0.0)),
         }
     }
 
-    fn missing_bad(&self) -> Option<f64> {
-        if self.rolls_back() {
+    fn missing_bad(&self, ln_needed: f64, rolls_back: bool) -> Option<f64> {
+        if rolls_back {
             return Some(0.0);
         }
         if !self.totals().is_informative() {
             return None;
         }
         let worth = self.evidence.worth_at_most(self.totals().stable_calls() / self.totals().canary_calls());
-        let of_evidence = ((self.parameters().ln_threshold() - self.ln_e()) / worth).ceil();
+        let of_evidence = ((ln_needed - self.ln_e()) / worth).ceil();
         let of_number = (self.parameters().min_canary_bad - self.totals().canary_bad()).ceil();
         // However little a call is worth, the number stays one that can be told.
         Some(of_evidence.max(of_number).clamp(1.0, 1e15))

@@ -8,6 +8,7 @@ use analysis::expected::{Step, Traffic, notice, sights};
 use analysis::{Minute, Parameters};
 use traffic::healthy::HEALTHY;
 use traffic::rules::{CASES, Fates, RULES};
+use traffic::streams::{DEPENDENCES, Dependence, Streams, median};
 use traffic::{ALPHAS, Chance, Row, Tally, count};
 
 /// The least number of hits that `tries`, each with this probability, have at most `rarely` often.
@@ -68,6 +69,34 @@ fn good_canaries_are_left_alone() {
             let most = beyond_chance(rollouts, alpha, rarely);
             assert!(found < most, "{} at {alpha}: {found} of {rollouts} rolled back", healthy.name);
         }
+    }
+}
+
+/// Several streams keep one promise, whether they fail together or not, and whether or not some are seen later.
+#[test]
+fn any_number_of_streams_keeps_the_promise() {
+    let parameters = Parameters::default();
+    for (seed, dependence) in (1..).zip(DEPENDENCES) {
+        for number in [1, 2, 5] {
+            let healthy = Streams { number, dependence, canary_rate: 0.01, stable_rate: 0.01 };
+            let found = healthy.noticed(500, seed, &parameters).iter().flatten().count();
+            // By what is promised, 1%, as many as that come less than once in 10⁷.
+            assert!(count(found) < f64::from(beyond_chance(500, 0.01, 1e-7)), "{number} {dependence:?}: {found} of 500");
+        }
+    }
+}
+
+/// What joining costs: 1% against 5% in one stream, beside others that are healthy.
+#[test]
+fn a_second_stream_costs_a_minute_at_most() {
+    let noticed = |number| {
+        let worse = Streams { number, dependence: Dependence::None, canary_rate: 0.05, stable_rate: 0.01 };
+        worse.noticed(400, 5, &Parameters::default())
+    };
+    let [one, two, five] = [1, 2, 5].map(noticed);
+    assert!(median(&two) <= median(&one) + 1.0 && median(&five) <= median(&one) + 2.0);
+    for noticed in [one, two, five] {
+        assert!(noticed.iter().flatten().count() >= 390, "{noticed:?}");
     }
 }
 

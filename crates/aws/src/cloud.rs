@@ -13,18 +13,20 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, InvocationType, LogType, State as LambdaState};
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, Call, Cloud, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
-    HttpHookResponse, InvocationResult, LogQuery, LogRows, ManagedAlarm, MinuteCounts, Revision, TAG, VersionPair, Watch, Write,
+    HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts, Revision, SignalCounts, TAG,
+    VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
 use rollout::hook::HookUrl;
+use rollout::signal::SignalMetric;
 use rollout::target::{FunctionName, Qualified, Subject};
-use rollout::{Alias, Time, Version};
+use rollout::{Alias, Signal, Time, Version};
 
 use crate::alarms::{Described, KINDS, alarm_name, composite_watch, has_no_log_alarms, log_watch, metric_watch};
 use crate::connect::Aws;
 use crate::error::{failed, not_invoked, unreadable};
-use crate::{convert, limits, managed_alarm, metrics};
+use crate::{convert, limits, managed_alarm, metrics, signals};
 
 /// The alias in such an answer.
 macro_rules! held {
@@ -229,13 +231,26 @@ impl Cloud for Aws {
         Ok(items.filter_map(|item| convert::went_red(item.timestamp(), item.history_data())).max())
     }
 
-    async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Answer<Vec<MinuteCounts>>>> {
+    async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Answer<PairCounts>>> {
         let at = self.time();
         Dated { at, answer: metrics::counts(self, pairs).await }
     }
 
     async fn baseline(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> Answer<Vec<Baseline>> {
         metrics::baseline(self, subject, from, to, every).await
+    }
+
+    async fn signal_past(
+        &self,
+        (subject, version): (&Subject, Version),
+        signals: &[Signal],
+        past: (Time, Time, Duration),
+    ) -> Answer<Vec<Vec<(Time, SignalCounts)>>> {
+        signals::past(self, (subject, version), signals, past).await
+    }
+
+    async fn known_metrics(&self, of: Option<&SignalMetric>, name: &str) -> Answer<Vec<KnownMetric>> {
+        signals::known(self, of, name).await
     }
 
     async fn throttles(&self, subject: &Subject, version: Version, from: Time) -> Answer<(f64, f64)> {

@@ -147,7 +147,8 @@ pub async fn connect(settings: Settings, seams: ClientOverrides) -> Result<Aws, 
 }
 
 async fn build(loader: ConfigLoader, clock: AwsClock, region: String) -> Result<Aws, CloudError> {
-    let config = loader.load().await;
+    // The largest future by far, and it would be a part of every command's.
+    let config = Box::pin(loader.load()).await;
     if let Some(url) = config.endpoint_url() {
         check_endpoint(url)?;
     }

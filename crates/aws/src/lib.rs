@@ -15,9 +15,11 @@ mod foreign;
 mod http_hook;
 mod limits;
 mod managed_alarm;
+mod metric_data;
 mod metrics;
 mod pages;
 mod permission;
+mod signals;
 mod skew;
 mod trust;
 

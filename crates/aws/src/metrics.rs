@@ -5,24 +5,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{
-    Dimension, MessageData, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
-};
-use controller::port::{Answer, Baseline, Call, CloudError, Limits, MinuteCounts, VersionCounts, VersionPair};
+use aws_sdk_cloudwatch::types::MetricDataQuery;
+use controller::port::{Answer, Baseline, Call, Limits, MinuteCounts, PairCounts, VersionCounts, VersionPair};
 use rollout::target::{FunctionName, Subject};
 use rollout::{Time, Version};
 
 use crate::connect::Aws;
 use crate::error::unreadable;
+use crate::metric_data::{Asked, MINUTE, Values, ask, floor, stat};
+use crate::signals;
 
 /// What is asked of one version, or of the whole alias: a metric and a statistic.
 type Question = (&'static str, String);
 
-/// The values of one series, by the start of their period.
-type Values = BTreeMap<Time, f64>;
-
-pub(crate) async fn counts(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<MinuteCounts>>> {
+pub(crate) async fn counts(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<PairCounts>> {
     let mut counted = Vec::new();
     let mut rest = pairs;
     while !rest.is_empty() {
@@ -37,13 +33,13 @@ pub(crate) async fn counts(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<M
 fn in_one_call(pairs: &[VersionPair]) -> usize {
     let mut queries = 0;
     let fits = pairs.iter().take_while(|pair| {
-        queries += 2 * questions(pair.limits.as_ref(), true).len();
+        queries += 2 * questions(pair.limits.as_ref(), true).len() + signals::of_pair(pair).count();
         queries <= QUERIES
     });
     fits.count().max(1)
 }
 
-async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<MinuteCounts>>> {
+async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<PairCounts>> {
     let mut queries = Vec::new();
     for (index, pair) in pairs.iter().enumerate() {
         for (letter, version, candidate) in [('s', pair.stable, false), ('c', pair.candidate, true)] {
@@ -52,6 +48,8 @@ async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<MinuteCou
                 queries.push(query(&id, &pair.subject, Some(version), (metric, statistic), MINUTE));
             }
         }
+        let of_signals = signals::of_pair(pair).enumerate();
+        queries.extend(of_signals.map(|(place, asked)| stat(&format!("p{index}x{place}"), asked, MINUTE)));
     }
     let from = pairs.iter().map(|pair| pair.from).min().unwrap_or_default();
     let mut answered = match ask(aws, queries, from, aws.clock.now() + MINUTE).await {
@@ -60,7 +58,9 @@ async fn counts_of(aws: &Aws, pairs: &[VersionPair]) -> Vec<Answer<Vec<MinuteCou
     };
     let one_pair = |pair: &VersionPair| {
         let count = questions(pair.limits.as_ref(), true).len();
-        counted(pair, answered.by_ref().take(count).collect(), answered.by_ref().take(count).collect())
+        let mut take = |count: usize| answered.by_ref().take(count).collect::<Vec<_>>();
+        let [stable, candidate, of_signals] = [count, count, signals::of_pair(pair).count()].map(&mut take);
+        Ok(PairCounts { minutes: counted(pair, stable, candidate)?, signals: signals::counted(pair, of_signals)? })
     };
     pairs.iter().map(one_pair).collect()
 }
@@ -137,7 +137,7 @@ pub(crate) async fn calls(aws: &Aws, function: &FunctionName, by: &[Option<Strin
     let queries = by.iter().enumerate().map(|(place, resource)| {
         let resource = resource.iter().map(|resource| ("Resource", resource.clone()));
         let dimensions = [("FunctionName", function.name.clone())].into_iter().chain(resource).collect();
-        stat(&format!("r{place}"), dimensions, ("Invocations", "Sum"), HOUR)
+        stat(&format!("r{place}"), of_lambda(dimensions, ("Invocations", "Sum")), HOUR)
     });
     let answered = ask(aws, queries.collect(), from, to).await?;
     answered.into_iter().map(|values| values.map(sum)).collect()
@@ -160,72 +160,12 @@ fn query(id: &str, subject: &Subject, version: Option<Version>, asked: (&str, &s
     let mut dimensions = vec![("FunctionName", function.clone()), ("Resource", format!("{function}:{}", subject.alias))];
     // Counted by version only while the alias has weights, and only for calls through it.
     dimensions.extend(version.map(|version| ("ExecutedVersion", version.to_string())));
-    stat(id, dimensions, asked, period)
+    stat(id, of_lambda(dimensions, asked), period)
 }
 
-fn stat(id: &str, dimensions: Vec<(&str, String)>, (metric, statistic): (&str, &str), period: Duration) -> MetricDataQuery {
-    let dimensions = dimensions.into_iter().map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect();
-    let metric = Metric::builder().namespace("AWS/Lambda").metric_name(metric).set_dimensions(Some(dimensions)).build();
-    let period = i32::try_from(period.as_secs()).unwrap_or(i32::MAX);
-    let statistic = MetricStat::builder().metric(metric).period(period).stat(statistic).build();
-    MetricDataQuery::builder().id(id).metric_stat(statistic).return_data(true).build()
-}
-
-/// Asks for all of these series, and gives them in this order. Each of them is whole, or an error.
-async fn ask(aws: &Aws, queries: Vec<MetricDataQuery>, from: Time, to: Time) -> Answer<Vec<Answer<Values>>> {
-    let ids: Vec<String> = queries.iter().filter_map(|query| query.id.clone()).collect();
-    let request = aws
-        .cloudwatch()
-        .get_metric_data()
-        .set_metric_data_queries(Some(queries))
-        .start_time(moment(floor(from)))
-        .end_time(moment(floor(to) + MINUTE))
-        .scan_by(ScanBy::TimestampAscending);
-    let pages = aws.pages(OPERATION, request.into_paginator().send()).await?;
-    let mut values: BTreeMap<String, (Values, Option<CloudError>)> = BTreeMap::new();
-    for page in pages {
-        if let Some(message) = page.messages().first() {
-            return Err(unreadable(OPERATION, described(message)));
-        }
-        for result in page.metric_data_results() {
-            let (series, reservation) = values.entry(result.id().unwrap_or_default().to_owned()).or_default();
-            // More of it may be on the next page: the last word counts.
-            *reservation = reserved(result);
-            for (at, value) in result.timestamps().iter().zip(result.values()) {
-                let millis = at.to_millis().ok().and_then(|millis| u64::try_from(millis).ok());
-                let start = millis.ok_or_else(|| unreadable(OPERATION, "a time before 1970"))?;
-                series.insert(Time::from_millis(start), *value);
-            }
-        }
-    }
-    let whole = |id: &String| match values.remove(id) {
-        Some((series, reservation)) => reservation.map_or(Ok(series), Err),
-        None => Err(unreadable(OPERATION, "a requested series is missing")),
-    };
-    Ok(ids.iter().map(whole).collect())
-}
-
-/// Why a series is not to be relied on, if it is not.
-fn reserved(result: &MetricDataResult) -> Option<CloudError> {
-    let status = result.status_code();
-    let message = result.messages().first().map(described);
-    if status == Some(&StatusCode::Complete) && message.is_none() {
-        return None;
-    }
-    let status = status.map_or("no status", StatusCode::as_str);
-    Some(unreadable(OPERATION, format!("{status}{}", message.map_or_else(String::new, |text| format!(": {text}")))))
-}
-
-fn described(message: &MessageData) -> String {
-    [message.code(), message.value()].into_iter().flatten().collect::<Vec<_>>().join(": ")
-}
-
-fn floor(at: Time) -> Time {
-    Time::from_secs(at.as_secs() / 60 * 60)
-}
-
-fn moment(at: Time) -> DateTime {
-    DateTime::from_secs(i64::try_from(at.as_secs()).unwrap_or(i64::MAX))
+fn of_lambda(dimensions: Vec<(&str, String)>, (metric, statistic): (&str, &str)) -> Asked {
+    let dimensions = dimensions.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Asked { namespace: "AWS/Lambda".to_owned(), metric: metric.to_owned(), dimensions, statistic: statistic.to_owned() }
 }
 
 const OPERATION: Call = Call::GetMetricData;
@@ -236,5 +176,4 @@ const QUERIES: usize = 500;
 /// From this question on, it is about durations: where they are only reported, they are no reason to see nothing.
 const DURATIONS: usize = 3;
 
-const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);

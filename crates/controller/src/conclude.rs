@@ -3,18 +3,51 @@
 use rollout::alias::{AliasState, Audience, alias_state};
 use rollout::event::RolloutSummary;
 use rollout::health::Health;
+use rollout::logged_error::LoggedError;
 use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::Entry;
+use rollout::signal::Signal;
+use rollout::timing::LOG_LIMIT;
 use rollout::{Cause, Outcome};
 
 use crate::driver::Driver;
 use crate::event_sink::traffic;
+use crate::log_query::{LogSearch, error_lines};
 use crate::manual_command;
 use crate::port::{Clock, Cloud};
 use crate::preflight::versions::rejected_before;
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
-    pub(crate) fn end(mut self, outcome: &Outcome, seen: &Observation) -> RolloutSummary {
+    /// What the candidate logged when it failed. All traffic is back by then, and no call that fails or takes long changes anything.
+    pub(crate) async fn evidence(&self, outcome: &Outcome) -> Vec<LoggedError> {
+        let Outcome::RolledBack(
+            Cause::Alarm | Cause::Analysis | Cause::PreHook | Cause::StepHook | Cause::PostHook | Cause::Check,
+        ) = outcome
+        else {
+            return Vec::new();
+        };
+        let Some((candidate, group)) = self.prepared.log_group().filter(|_| !self.plan.no_logs) else { return Vec::new() };
+        let search = LogSearch {
+            function: self.io.request.subject.function.name.clone(),
+            group,
+            candidate,
+            stable: self.plan.stable,
+            from: self.plan.began,
+            to: self.io.now(),
+            filters: self.plan.signals.iter().filter_map(Signal::filter).map(str::to_owned).collect(),
+        };
+        let found = tokio::select! {
+            biased;
+            () = self.io.signalled() => None,
+            found = error_lines(self.io.cloud, self.io.clock, &search, LOG_LIMIT) => found,
+        };
+        found.unwrap_or_else(|| Ok(Vec::new())).unwrap_or_else(|error| {
+            tracing::debug!(%error, "no error lines");
+            Vec::new()
+        })
+    }
+
+    pub(crate) fn end(mut self, outcome: &Outcome, seen: &Observation, evidence: Vec<LoggedError>) -> RolloutSummary {
         let alias = seen.alias.as_ref();
         let (detail, command) = match outcome {
             Outcome::RollbackUnconfirmed => {
@@ -35,6 +68,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             (None, Some(_)) => "unknown: the alias could not be read".to_owned(),
             (alias, _) => traffic(alias),
         };
+        self.sink.logged(evidence);
         self.sink.end(seen.now, outcome, detail, traffic, command)
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollout::Arn;
-use rollout::event::Difference;
+use rollout::difference::Difference;
 use rollout::format::exact;
 
 use crate::port::{Configuration, FunctionConfigSnapshot};

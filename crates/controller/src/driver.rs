@@ -17,6 +17,7 @@ use rollout::plan::{OnInterrupt, Plan};
 use rollout::{Time, agenda};
 use tokio::sync::watch;
 
+use crate::checks::Checks;
 use crate::event_sink::EventSink;
 use crate::group_board::{Link, MemberHandle};
 use crate::interrupt::{Interrupt, wait_for_new_signal};
@@ -84,6 +85,7 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) metrics: Metrics,
     pub(crate) prepared: Prepared,
     pub(crate) jobs: Jobs<'a>,
+    pub(crate) checks: Checks<'a>,
     pub(crate) group: Link<'a>,
     pub(crate) sink: EventSink<'a>,
 }
@@ -94,10 +96,11 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         Self {
             memory: Memory::new(found.alias),
             alarms: Alarms::new(&found.plan, managed, found.resumes.as_ref()),
-            metrics: Metrics::new(found.baseline),
+            metrics: Metrics::new(found.baseline, found.signal_past),
             prepared: Prepared::new(found.stable),
             plan: found.plan,
             jobs: Jobs::new(),
+            checks: Checks::default(),
             io,
             group,
             sink,
@@ -110,7 +113,8 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             let (round, ended) = self.round(before.as_ref()).await;
             if let Some(outcome) = ended {
                 self.forget_report().await;
-                return self.end(&outcome, &round.seen);
+                let evidence = self.evidence(&outcome).await;
+                return self.end(&outcome, &round.seen, evidence);
             }
             self.perform(&round).await;
             before = Some(round);
@@ -153,18 +157,21 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
 
     /// Waits until `until`, one poll at most, or until a signal comes or the hook answers.
     pub(crate) async fn rest(&mut self, until: Time, why: &Reason) {
-        let next_look = [self.next_alarms(), self.metrics.due(&self.plan, &self.memory)].into_iter().flatten().min();
+        let check = self.checked().and_then(|_| self.plan.checks.iter().filter_map(|name| self.checks.due(name)).min());
+        let looks = [self.next_alarms(), self.metrics.due(&self.plan, &self.memory), check];
+        let next_look = looks.into_iter().flatten().min();
         self.pause(agenda::rest(&self.plan, until, why, next_look, self.io.now())).await;
         self.memory.on_waited();
     }
 
     /// The one wait of the controller.
     pub(crate) async fn pause(&mut self, span: Duration) {
-        let Self { io, plan, jobs, group, .. } = self;
+        let Self { io, plan, jobs, checks, group, .. } = self;
         let called = tokio::select! {
             biased;
             () = io.signalled() => false,
             () = jobs.answered() => false,
+            () = checks.answered() => false,
             () = group.called(plan, || io.now()) => true,
             () = io.clock.sleep(span) => false,
         };

@@ -4,6 +4,7 @@ use rollout::timing::REPEATED;
 use std::collections::BTreeMap;
 
 use rollout::event::{Event, EventKind, FORMAT, RolloutSummary};
+use rollout::logged_error::LoggedError;
 use rollout::report::Report;
 use rollout::{Alias, Outcome, Time};
 
@@ -42,6 +43,11 @@ impl<'a> EventSink<'a> {
     /// To be told before the end of a member that could have begun, or gone on, had the others of its group.
     pub(crate) fn held_up(&mut self) {
         self.report.held_up();
+    }
+
+    /// To be told before the end of a rollout whose candidate logged these.
+    pub(crate) fn logged(&mut self, evidence: Vec<LoggedError>) {
+        self.report.logged(evidence);
     }
 
     /// To be told of a durable function.

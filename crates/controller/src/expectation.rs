@@ -13,7 +13,7 @@ use rollout::plan::Plan;
 use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
 use rollout::{Time, Version, Weight};
 
-use crate::port::{Baseline, MinuteCounts};
+use crate::port::{Baseline, MinuteCounts, SignalCounts, SignalMinute};
 
 /// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
 pub(crate) type Reference = Option<Baseline>;
@@ -22,6 +22,14 @@ pub(crate) const PAST: Duration = Duration::from_hours(1);
 
 pub(crate) const MINUTE: Duration = Duration::from_mins(1);
 
+/// What signals counted of stable in the hour before the rollout, in their order, and the invocations of the alias in it; empty where that is
+/// not known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct SignalPast {
+    pub(crate) signals: Vec<SignalCounts>,
+    pub(crate) calls: f64,
+}
+
 /// What was counted of a rollout by now, and what it is held against.
 #[derive(Clone, Copy)]
 pub(crate) struct Counted<'a> {
@@ -29,6 +37,9 @@ pub(crate) struct Counted<'a> {
     pub(crate) note: &'a Note,
     pub(crate) minutes: &'a [MinuteCounts],
     pub(crate) baseline: &'a Reference,
+    /// What was counted of the signals, in the plan's order, and before the rollout.
+    pub(crate) signals: &'a [Vec<SignalMinute>],
+    pub(crate) past: &'a SignalPast,
     /// What AWS says of why no invocation of the candidate is counted, where it was asked.
     pub(crate) reason: Option<&'a str>,
     pub(crate) now: Time,
@@ -88,9 +99,7 @@ pub(crate) fn unknown(of: &Counted<'_>, numbers: &Numbers) -> Option<String> {
 fn first_weight(of: &Counted<'_>) -> Time {
     let Counted { plan, note, .. } = *of;
     let steps = if let Phase::Shift { step, .. } = note.phase { usize::from(step) } else { plan.schedule.len() };
-    let before = u32::try_from(steps.saturating_sub(1)).unwrap_or(u32::MAX);
-    let planned = if note.promoted_manually { Duration::ZERO } else { plan.schedule.every().saturating_mul(before) };
-    note.since - planned
+    note.since - if note.promoted_manually { Duration::ZERO } else { plan.begins(steps) }
 }
 
 /// Invocations that the canary should have had by now, at the least: its weight hardly ever was below the first step's, or the one in force.
@@ -224,7 +233,16 @@ mod tests {
             let phase = Phase::Shift { weight, step: 1, steps: 2 };
             let note = Note { since: began + Duration::from_secs(40), ..Note::new(id, owner, phase, began) };
             let now = began + Duration::from_secs(seconds);
-            let of = Counted { plan: &plan, note: &note, minutes: &minutes, baseline: &None, reason: None, now };
+            let of = Counted {
+                plan: &plan,
+                note: &note,
+                minutes: &minutes,
+                baseline: &None,
+                signals: &[],
+                past: &SignalPast::default(),
+                reason: None,
+                now,
+            };
             whole(expected_of_candidate(&of, now))
         };
         assert_eq!([40, 60, 120].map(|seconds| expected(50, seconds)), [0, 10, 40]);

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use rollout::arn::unqualified;
+use rollout::check::{CheckAnswer, CheckState};
 use rollout::event::HookPhase;
+use rollout::format::exact;
 use rollout::hook::{HookTarget, HookUrl};
 use rollout::note::{Note, Phase};
 use rollout::target::Qualified;
-use rollout::timing::{INVOCATION_LIMIT, PAGE_LIMIT};
+use rollout::timing::{CHECK_LIMIT, INVOCATION_LIMIT, PAGE_LIMIT};
 use rollout::{Version, Weight};
 use serde_json::{Value, json};
 
@@ -28,7 +30,7 @@ pub(crate) struct Question {
     pub(crate) hook: HookTarget,
     pub(crate) phase: HookPhase,
     pub(crate) attempt: u8,
-    /// The step in force, where it is asked between two of them.
+    /// The step in force, where it is asked between two of them; of a check the minute.
     pub(crate) step: Option<u16>,
     pub(crate) rollout_id: String,
     pub(crate) function: String,
@@ -89,7 +91,8 @@ pub fn tag_key(execution_id: &str) -> String {
 
 /// The execution that a hook's event names: rollout, phase with the step between two of them, and attempt.
 fn execution_id(rollout_id: &str, phase: HookPhase, step: Option<u16>, attempt: u8) -> String {
-    let step = step.filter(|_| phase == HookPhase::Step).map_or_else(String::new, |step| format!("-{step}"));
+    let step =
+        step.filter(|_| matches!(phase, HookPhase::Step | HookPhase::Check)).map_or_else(String::new, |step| format!("-{step}"));
     format!("{rollout_id}/{}{step}/{attempt}", phase.word())
 }
 
@@ -120,15 +123,7 @@ pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Que
             }
         }
     }
-    let judged = match &question.hook {
-        HookTarget::Function(function) => {
-            invoke(cloud, clock, function, &question.payload()).await.map(|reply| judge(&reply, question.any_answer))
-        }
-        HookTarget::Url(url) => {
-            post(cloud, clock, url, &question.payload()).await.map(|page| judge_page(page, question.any_answer))
-        }
-    };
-    let judged = judged.map_err(|error| match (error.failure, &question.hook) {
+    let answer = answer(cloud, clock, question).await.map_err(|error| match (error.failure, &question.hook) {
         // It may have run: asking again could do its work twice, so it counts as failed.
         (Failure::Unanswered, HookTarget::Function(_)) => format!("no answer; it is not known whether it ran ({error})"),
         (Failure::Unanswered, HookTarget::Url(_)) => {
@@ -136,10 +131,51 @@ pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Que
         }
         _ => error.to_string(),
     })?;
-    match judged {
+    match answer.judged(question.any_answer) {
         Judged::Passed => Ok(()),
         Judged::Failed(why) => Err(why),
         Judged::Later => later(cloud, clock, question).await,
+    }
+}
+
+/// Asks a check, and judges its answer as a hook's. What says neither yes nor no says nothing: no answer within its minute, one that is to come
+/// later, an error of the server or of the call.
+pub(crate) async fn check<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) -> CheckAnswer {
+    let unsure = |why: String| CheckAnswer { state: CheckState::Unsure, why };
+    tokio::select! {
+        biased;
+        answer = answer(cloud, clock, question) => match answer {
+            Ok(Answer::Page(page)) if page.status >= 500 => unsure(format!("it answered with HTTP status {}", page.status)),
+            Ok(answer) => match answer.judged(question.any_answer) {
+                Judged::Passed => CheckAnswer { state: CheckState::Passed, why: String::new() },
+                Judged::Failed(why) => CheckAnswer { state: CheckState::Failed, why },
+                Judged::Later => unsure("it answered `InProgress`; a check answers within its minute".to_owned()),
+            },
+            Err(error) => unsure(error.to_string()),
+        },
+        () = clock.sleep(CHECK_LIMIT) => unsure(format!("no answer within {}", exact(CHECK_LIMIT))),
+    }
+}
+
+/// What was answered, before anything is made of it.
+enum Answer {
+    Reply(InvocationResult),
+    Page(HttpHookResponse),
+}
+
+impl Answer {
+    fn judged(self, any: bool) -> Judged {
+        match self {
+            Self::Reply(reply) => judge(&reply, any),
+            Self::Page(page) => judge_page(page, any),
+        }
+    }
+}
+
+async fn answer<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) -> Result<Answer, CloudError> {
+    match &question.hook {
+        HookTarget::Function(function) => invoke(cloud, clock, function, &question.payload()).await.map(Answer::Reply),
+        HookTarget::Url(url) => post(cloud, clock, url, &question.payload()).await.map(Answer::Page),
     }
 }
 

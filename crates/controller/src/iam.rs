@@ -9,7 +9,7 @@ use rollout::hook::HookTarget;
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::target::{FunctionName, Qualified, Subject};
 
-use crate::port::Call;
+use crate::port::{Call, default_log_group};
 use crate::request::Request;
 
 /// Where things are, as far as that is known without asking.
@@ -43,6 +43,7 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     let arns = Arns { subject: &request.subject, place };
     let (function, versions) = (arns.function(None), arns.function(Some("*")));
     let hooks: Vec<&HookTarget> = [&request.pre_hook, &request.step_hook, &request.post_hook].into_iter().flatten().collect();
+    let asked = hooks.iter().copied().chain(&request.checks);
     let mut alias = vec![Call::GetAlias, Call::UpdateAlias];
     alias.extend((!request.allow_provisioned).then_some(Call::GetProvisionedConcurrencyConfig));
     alias.extend(request.create_alias.then_some(Call::CreateAlias));
@@ -55,11 +56,11 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         Grant::of("Versions", &[Call::GetFunctionConfiguration], vec![function.clone(), versions.clone()]),
         Grant::of("Function", &releases, vec![function.clone()]),
     ];
+    // At a URL nobody asks for a permission.
+    let named = |hook: &HookTarget| if let HookTarget::Function(named) = hook { Some(arns.other(named)) } else { None };
+    let called: BTreeSet<String> = asked.filter_map(named).collect();
+    grants.extend((!called.is_empty()).then(|| Grant::of("Hooks", &[Call::Invoke], called.into_iter().collect())));
     if !hooks.is_empty() {
-        // At a URL nobody asks for a permission.
-        let named = |hook: &&HookTarget| if let HookTarget::Function(named) = hook { Some(arns.other(named)) } else { None };
-        let called: BTreeSet<String> = hooks.iter().filter_map(named).collect();
-        grants.extend((!called.is_empty()).then(|| Grant::of("Hooks", &[Call::Invoke], called.into_iter().collect())));
         grants.push(Grant::of("HooksThatReportLater", &[Call::ListTags, Call::UntagResource], vec![function.clone()]));
     }
     if let OnLowTraffic::Probe(_) = request.analysis.on_low_traffic {
@@ -79,6 +80,14 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     }
     if request.analysis.mode != Mode::Off || doctor {
         grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
+    }
+    if !request.no_logs {
+        let group = arns.here("logs", &format!("log-group:{}:*", default_log_group(&request.subject.function.name)));
+        grants.push(Grant::of("ErrorLines", &[Call::StartQuery], vec![group]));
+        grants.push(Grant::of("ErrorLinesAnswer", &[Call::GetQueryResults, Call::StopQuery], everything()));
+    }
+    if request.signals.iter().any(|signal| !signal.is_in_logs()) {
+        grants.push(Grant::of("Signals", &[Call::ListMetrics], everything()));
     }
     grants.extend(arns.stack());
     let mut warnings = vec![Call::GetPolicy, Call::ListFunctionUrlConfigs];

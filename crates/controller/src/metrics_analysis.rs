@@ -5,10 +5,8 @@
 
 use std::time::Duration;
 
-use analysis::{
-    LatencyTest, Minute, Outlook, ParameterError, Parameters, Rate, SlowMinute, Test, Verdict, dead, shown_ratio, together,
-};
-use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, Numbers, SharedDegradation, Slow, Thousandths};
+use analysis::{LatencyTest, Minute, Outlook, Parameters, SlowMinute, Verdict, dead, shown_ratio, together};
+use rollout::comparison::{AnalysisResult, AnalysisVerdict, Numbers, SharedDegradation, Slow, Thousandths};
 use rollout::format::{grouped, percent, rate};
 use rollout::health::clock;
 use rollout::note::Note;
@@ -17,6 +15,7 @@ use rollout::{Time, Version};
 
 use crate::expectation::{Counted, MINUTE, Reference, due, expected_calls, none_although, silent, unknown, unseen, whole};
 use crate::port::{Limit, Limits, MinuteCounts, VersionCounts};
+use crate::signals_analysis::{Joined, Stream, calls};
 
 /// From which duration on invocations that are still running are missing in the newest minutes, in milliseconds.
 const LONG: f64 = 20_000.0;
@@ -46,10 +45,18 @@ pub(crate) fn find(of: &Counted<'_>) -> Result<AnalysisResult, String> {
         return Err("the durations before the rollout are not known".to_owned());
     }
     let said = |error: &dyn std::fmt::Display| format!("the counts are not valid: {error}");
-    let ended = finished(of.minutes, baseline, of.now);
+    let until = ended_by(of.minutes, baseline, of.now);
+    let ended: Vec<MinuteCounts> =
+        of.minutes.iter().filter(|it| until.is_none_or(|until| it.start + MINUTE <= until)).copied().collect();
     let minutes = ended.iter().map(errors_of).collect::<Result<Vec<Minute>, _>>().map_err(|error| said(&error))?;
     let slow = slowness(plan, &ended, baseline).map_err(|error| said(&error))?;
-    let mut finding = compare(of, versions, (&ended, &minutes), slow).map_err(|error| said(&error))?;
+    let errors = Stream::errors(ended.iter().map(|it| it.start).zip(minutes.iter().copied()), until);
+    let signals = Stream::signals(of, until).map_err(|error| said(&error))?;
+    let parameters = parameters(plan, slow.as_ref().is_some_and(|slow| slow.enforced));
+    let joined = Joined::new(&parameters, std::iter::once(errors).chain(signals).collect(), expected_calls(plan, baseline));
+    let joined = joined.map_err(|error| said(&error))?;
+    let mut finding = compare(of, versions, (&ended, &minutes), slow, &joined);
+    joined.tell(&mut finding, plan.analysis.alpha());
     if finding.opinion != AnalysisVerdict::RollBack {
         if let Some(why) = unknown(of, &finding.numbers) {
             (finding.opinion, finding.why) = (AnalysisVerdict::NoData, why);
@@ -57,7 +64,8 @@ pub(crate) fn find(of: &Counted<'_>) -> Result<AnalysisResult, String> {
         if let Some(why) = silent(of, &finding) {
             finding.why = why;
         }
-        if let Some(why) = dead_from_the_start(versions, &minutes, baseline) {
+        let found = dead_from_the_start(versions, &minutes, baseline).or_else(|| joined.dead(versions, of.past));
+        if let Some(why) = found {
             (finding.opinion, finding.why) = (AnalysisVerdict::RollBack, why);
         }
     }
@@ -65,16 +73,16 @@ pub(crate) fn find(of: &Counted<'_>) -> Result<AnalysisResult, String> {
     Ok(finding)
 }
 
-/// What the test of errors says, in the minutes whose invocations have ended.
+/// What the test says, in the minutes whose invocations have ended.
 fn compare(
     of: &Counted<'_>,
     versions: (Version, Version),
     (ended, minutes): (&[MinuteCounts], &[Minute]),
     slow: Option<Slow>,
-) -> Result<AnalysisResult, ParameterError> {
-    let parameters = parameters(of.plan, slow.as_ref().is_some_and(|slow| slow.enforced));
-    let test = Test::of(&parameters, minutes)?;
-    let described = test.explain();
+    joined: &Joined,
+) -> AnalysisResult {
+    let (test, parameters) = (&joined.test, &joined.parameters);
+    let described = test.explain(0);
     let numbers = Numbers {
         stable: calls(versions.0, &described.stable),
         candidate: calls(versions.1, &described.canary),
@@ -85,22 +93,25 @@ fn compare(
         seen_percent: seen(of.note, ended),
         counted_to: ended.last().map(|minute| minute.start + MINUTE),
         slow,
+        signals: joined.signals(versions, opinion),
+        errors_ln_evidence: joined.of_errors(),
+        strongest: joined.strongest(),
     };
     let due = due(of, ended);
-    let verdict = test.verdict(&Outlook { due: Some(due), in_all: expected_calls(of.plan, of.baseline) });
+    let verdict = joined.verdict(&Outlook { due: Some(due), in_all: expected_calls(of.plan, of.baseline) });
     // What speaks against the canary is not explained away by trouble that stable has, too: it may be the canary's doing.
     let alone = matches!(verdict, Verdict::Hold | Verdict::RollBack);
     let failed = ended.iter().find(|minute| minute.candidate.errors > 0.0);
     let opinion = opinion(verdict);
-    Ok(AnalysisResult {
+    AnalysisResult {
         opinion,
-        why: sentence(of.plan, (&parameters, minutes), opinion, &numbers, due),
+        why: sentence(of.plan, (parameters, minutes), opinion, &numbers, due),
         happened: failed.map(|minute| minute.start.max(of.note.started_at)),
         step_calls: step_calls(of.note, of.minutes),
         unseen: unseen(of),
         together: both_worse(versions, ended, minutes, of.baseline).filter(|_| !alone),
         numbers,
-    })
+    }
 }
 
 /// That the candidate has failed every invocation, where that is enough to say so and nothing that was so before.
@@ -111,12 +122,6 @@ fn dead_from_the_start((stable, candidate): (Version, Version), minutes: &[Minut
         calls => format!(", while {stable} failed {} of {}", grouped(whole(found.stable_bad)), grouped(calls)),
     };
     Some(format!("{candidate} failed all of its {} invocations from the start{compared}", grouped(whole(found.canary_calls))))
-}
-
-fn calls(version: Version, rate: &Rate) -> Calls {
-    let percent = |part: f64| Thousandths::from_f64(100.0 * part);
-    let errors_percent = [percent(rate.interval.0), percent(rate.interval.1)];
-    Calls { version, calls: whole(rate.calls), errors: whole(rate.bad), errors_percent }
 }
 
 /// The canary's part of the invocations, where the step in force has whole minutes of invocations, and enough of them.
@@ -141,15 +146,13 @@ fn parameters(plan: &Plan, latency_enforced: bool) -> Parameters {
     Parameters { alpha: plan.analysis.alpha(), share, ..Parameters::default() }
 }
 
-/// The minutes whose invocations have all ended, as far as the longest call so far tells: a call is counted in the minute in which it
-/// began, but only when it is over.
-fn finished(counted: &[MinuteCounts], baseline: &Reference, now: Time) -> Vec<MinuteCounts> {
+/// The end of the last minute whose invocations have all ended, as far as the longest call so far tells: a call is counted in the minute in
+/// which it began, but only when it is over. `None` where none is long.
+fn ended_by(counted: &[MinuteCounts], baseline: &Reference, now: Time) -> Option<Time> {
     // The first invocations that end are the short ones: what was usual before tells how long the others may take.
     let before = baseline.as_ref().and_then(|baseline| baseline.p99).unwrap_or_default();
     let longest = counted.iter().map(|minute| minute.stable.longest.max(minute.candidate.longest)).fold(before, f64::max);
-    let wait = if longest >= LONG { Duration::from_secs_f64(1.6 * (longest / 1000.0).min(900.0)) } else { Duration::ZERO };
-    let over = |minute: &&MinuteCounts| wait.is_zero() || now.since(minute.start + MINUTE) >= wait;
-    counted.iter().filter(over).copied().collect()
+    (longest >= LONG).then(|| now - Duration::from_secs_f64(1.6 * (longest / 1000.0).min(900.0)))
 }
 
 fn errors_of(minute: &MinuteCounts) -> Result<Minute, analysis::CountError> {

@@ -3,25 +3,28 @@
 use rollout::comparison::{AnalysisVerdict, Comparison, Unseen};
 use rollout::health::ReadError;
 use rollout::memory::Memory;
+use rollout::note::Note;
 use rollout::plan::Plan;
 use rollout::{Subject, Time, agenda};
 
-use crate::expectation::{Counted, Reference, unseen};
+use crate::expectation::{Counted, Reference, SignalPast, unseen};
 use crate::metrics_analysis::{find, limits, step_calls};
-use crate::port::{CloudError, Dated, Failure, MinuteCounts, VersionPair};
+use crate::port::{CloudError, Dated, Failure, PairCounts, VersionPair};
 
 pub(crate) struct Metrics {
     /// What the alias was used to before.
     baseline: Reference,
     /// When invocations were last tried to be counted.
     tried: Option<Time>,
-    counted: Vec<MinuteCounts>,
+    counted: PairCounts,
+    /// What the signals counted before.
+    past: SignalPast,
     comparison: Comparison,
 }
 
 impl Metrics {
-    pub(crate) fn new(baseline: Reference) -> Self {
-        Self { baseline, tried: None, counted: Vec::new(), comparison: Comparison::uncounted() }
+    pub(crate) fn new(baseline: Reference, past: SignalPast) -> Self {
+        Self { baseline, tried: None, counted: PairCounts::default(), past, comparison: Comparison::uncounted() }
     }
 
     pub(crate) fn due(&self, plan: &Plan, memory: &Memory) -> Option<Time> {
@@ -38,6 +41,7 @@ impl Metrics {
             // The minute in which it began may have invocations of an earlier rollout of the same versions.
             from: Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60),
             limits: limits(plan, &self.baseline),
+            signals: plan.signals.clone(),
         })
     }
 
@@ -49,7 +53,7 @@ impl Metrics {
         &mut self,
         (plan, memory): (&Plan, &Memory),
         tried: Time,
-        counts: Dated<Result<Vec<MinuteCounts>, CloudError>>,
+        counts: Dated<Result<PairCounts, CloudError>>,
         reason: Option<&str>,
         now: Time,
     ) -> Result<(), String> {
@@ -59,8 +63,7 @@ impl Metrics {
         let failed = |why: String, throttled| ReadError { why: format!("the invocations cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
-                let of = Counted { plan, note: &note, minutes: &counted, baseline: &self.baseline, reason, now };
-                let found = find(&of);
+                let found = find(&self.held_against(plan, &note, &counted, reason, now));
                 self.counted = counted;
                 found.map_err(|why| failed(why, false))
             }
@@ -80,6 +83,18 @@ impl Metrics {
         Ok(())
     }
 
+    fn held_against<'a>(
+        &'a self,
+        plan: &'a Plan,
+        note: &'a Note,
+        counted: &'a PairCounts,
+        reason: Option<&'a str>,
+        now: Time,
+    ) -> Counted<'a> {
+        let (minutes, signals) = (&counted.minutes, &counted.signals);
+        Counted { plan, note, minutes, baseline: &self.baseline, signals, past: &self.past, reason, now }
+    }
+
     /// Whether no invocation of the candidate is counted, though `CloudWatch` should have had some by now, and nothing is decided yet.
     pub(crate) fn is_overdue(&self) -> bool {
         let Comparison::Read { finding, .. } = &self.comparison else { return false };
@@ -91,9 +106,9 @@ impl Metrics {
     pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory, now: Time) -> Comparison {
         let mut comparison = self.comparison.clone();
         if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {
-            finding.step_calls = step_calls(&note, &self.counted);
-            let of = Counted { plan, note: &note, minutes: &self.counted, baseline: &self.baseline, reason: None, now };
-            finding.unseen = finding.unseen.or_else(|| unseen(&of).map(|_| Unseen::Early));
+            finding.step_calls = step_calls(&note, &self.counted.minutes);
+            let overdue = unseen(&self.held_against(plan, &note, &self.counted, None, now));
+            finding.unseen = finding.unseen.or_else(|| overdue.map(|_| Unseen::Early));
         }
         comparison
     }

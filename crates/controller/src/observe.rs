@@ -13,13 +13,14 @@ use tokio::sync::Notify;
 
 use crate::driver::Driver;
 use crate::interrupt::Interrupt;
-use crate::port::{AliasSnapshot, Answer, Clock, Cloud, CloudError, Dated, Failure, MinuteCounts, VersionPair};
+use crate::port::{AliasSnapshot, Answer, Clock, Cloud, CloudError, Dated, Failure, PairCounts, VersionPair};
 use crate::request::fingerprint;
 use crate::uncounted::reason_of_none;
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Looks once. What was established by our own write a moment ago is not read again, and a signal cuts a look short.
     pub(crate) async fn look(&mut self) -> Observation {
+        self.ask_checks();
         let started = self.io.now();
         // Publishing and the like take their time; what was established before them is not fresh any more.
         if self.memory.age(started).is_none_or(|age| age >= self.plan.poll) {
@@ -187,6 +188,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             health: self.memory.health(&self.plan, self.alarms.health(), now),
             comparison: self.metrics.comparison(&self.plan, &self.memory, now),
             probe: self.jobs.probe.clone(),
+            checks: self.checks.seen(),
             interrupted: self.io.interrupt() != Interrupt::None || self.credentials_end(now),
             others: self.group.others.clone(),
             ..self.memory.observation(now, self.io.interrupt() == Interrupt::AtOnce)
@@ -230,12 +232,7 @@ async fn read_alarms<C: Cloud>(cloud: &C, names: &[String], known: Time, alarmed
 }
 
 /// Counts the invocations. The alarms, read beside it, must not grow old over it.
-async fn count<C: Cloud, K: Clock>(
-    cloud: &C,
-    clock: &K,
-    pair: &VersionPair,
-    started: Time,
-) -> Option<Dated<Answer<Vec<MinuteCounts>>>> {
+async fn count<C: Cloud, K: Clock>(cloud: &C, clock: &K, pair: &VersionPair, started: Time) -> Option<Dated<Answer<PairCounts>>> {
     tokio::select! {
         mut counts = cloud.counts(std::slice::from_ref(pair)) => counts.answer.pop().map(|answer| Dated { at: counts.at, answer }),
         () = clock.sleep(COUNT_LIMIT) => Some(Dated { at: started, answer: Err(late("GetMetricData", COUNT_LIMIT)) }),

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use rollout::action::{Action, Reason};
 use rollout::candidate::not_prepared;
+use rollout::check::asked_now;
 use rollout::comparison::Probe;
 use rollout::event::{EventKind, HookPhase};
+use rollout::hook::HookTarget;
 use rollout::narrate::Round;
-use rollout::note::Phase;
+use rollout::note::{Note, Phase};
 use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::{HookAnswer, OnLowTraffic};
 use rollout::target::Qualified;
@@ -17,7 +19,7 @@ use rollout::{Alias, Weight};
 
 use crate::backoff::Backoff;
 use crate::driver::Driver;
-use crate::hooks::{Question, ask};
+use crate::hooks::{Question, ask, check};
 use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::jobs::announced;
 use crate::managed_alarms::keep;
@@ -169,14 +171,46 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             HookPhase::PreTraffic => &request.pre_hook,
             HookPhase::Step => &request.step_hook,
             HookPhase::PostTraffic => &request.post_hook,
+            // Nothing announces a check.
+            HookPhase::Check => &None,
         };
         let Some(hook) = hook.clone() else { return };
         let note = self.memory.note(&self.plan);
-        let question = Question {
+        let step = note.as_ref().and_then(|note| if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None });
+        let question = self.question(hook, phase, attempt, step);
+        let (cloud, clock) = (self.io.cloud, self.io.clock);
+        let report_to = question.report_to();
+        self.jobs.ask(announced, report_to, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
+    }
+
+    /// Asks the checks that are due, while they are to be asked.
+    pub(crate) fn ask_checks(&mut self) {
+        let now = self.io.now();
+        let Some(note) = self.checked() else { return };
+        let (cloud, clock, request) = (self.io.cloud, self.io.clock, self.io.request);
+        let minute = u16::try_from(now.since(note.started_at).as_secs() / 60).unwrap_or(u16::MAX);
+        for hook in &request.checks {
+            let name = hook.to_string();
+            if self.checks.due(&name).is_some_and(|due| now >= due) {
+                let question = self.question(hook.clone(), HookPhase::Check, 1, Some(minute));
+                self.checks.ask(&name, now, async move { check(cloud, clock, &question).await });
+            }
+        }
+    }
+
+    /// The note of this rollout, while its checks are to be asked.
+    pub(crate) fn checked(&self) -> Option<Note> {
+        self.memory.note(&self.plan).filter(|note| asked_now(&self.plan, note) && self.memory.failed().is_none())
+    }
+
+    fn question(&self, hook: HookTarget, phase: HookPhase, attempt: u8, step: Option<u16>) -> Question {
+        let request = self.io.request;
+        let note = self.memory.note(&self.plan);
+        Question {
             hook,
             phase,
             attempt,
-            step: note.as_ref().and_then(|note| if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None }),
+            step,
             rollout_id: self.plan.id.to_string(),
             function: request.subject.function.name.clone(),
             alias: request.subject.alias.clone(),
@@ -185,10 +219,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             weight: self.memory.alias().and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
             any_answer: request.hook_answer == HookAnswer::Any,
             look: self.plan.poll.max(LATER_ANSWER),
-        };
-        let (cloud, clock) = (self.io.cloud, self.io.clock);
-        let report_to = question.report_to();
-        self.jobs.ask(announced, report_to, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
+        }
     }
 
     /// Sends the test events off; their answers are awaited while the loop rests.

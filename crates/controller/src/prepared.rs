@@ -82,6 +82,12 @@ impl Prepared {
         EventKind::VersionReady { version, differs }
     }
 
+    /// The candidate, and the log group that it writes to.
+    pub(crate) fn log_group(&self) -> Option<(Version, String)> {
+        let (version, known) = self.published.as_ref()?;
+        Some((*version, known.log_group()))
+    }
+
     pub(crate) fn stable_arn(&self) -> Option<String> {
         Some(self.stable.as_ref()?.arn.clone())
     }

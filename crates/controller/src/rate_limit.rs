@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use rollout::health::AlarmSeen;
 use rollout::hook::HookUrl;
+use rollout::signal::SignalMetric;
 use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::timing::{COUNTS_EVERY, COUNTS_SERVE, DEFAULT_POLL};
-use rollout::{Alias, Time, Version};
+use rollout::{Alias, Signal, Time, Version};
 
 use crate::batch::Gatherer;
 
 use crate::port::{
     AlarmRule, AliasSnapshot, Baseline, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated, EventSource,
-    FunctionUrl, HttpHookResponse, InvocationResult, LogQuery, LogRows, ManagedAlarm, MinuteCounts, Revision, VersionPair, Watch,
-    Write,
+    FunctionUrl, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts, Revision,
+    SignalCounts, VersionPair, Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -73,7 +74,7 @@ pub struct Budget {
     calls: RefCell<Bucket>,
     ways_back: RefCell<Bucket>,
     alias_reads: RefCell<Bucket>,
-    counts: Gatherer<VersionPair, Vec<MinuteCounts>>,
+    counts: Gatherer<VersionPair, PairCounts>,
     alarms: Gatherer<String, Option<AlarmSeen>>,
 }
 
@@ -178,6 +179,8 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         PutMetricAlarm: put_alarm(rule: &AlarmRule, owner: &str) -> ();
         SetAlarmState: reset_alarm(name: &str) -> ();
         GetMetricData: baseline(subject: &Subject, from: Time, to: Time, every: Duration) -> Vec<Baseline>;
+        GetMetricData: signal_past(of: (&Subject, Version), signals: &[Signal], past: (Time, Time, Duration)) -> Vec<Vec<(Time, SignalCounts)>>;
+        ListMetrics: known_metrics(of: Option<&SignalMetric>, name: &str) -> Vec<KnownMetric>;
         GetMetricData: calls(function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Vec<f64>;
         StartQuery: start_query(query: &LogQuery) -> String;
         GetQueryResults: query_results(id: &str) -> Option<LogRows>;
@@ -216,7 +219,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         Ok(Dated { at, answer: alarms.into_iter().flatten().collect() })
     }
 
-    async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Result<Vec<MinuteCounts>, CloudError>>> {
+    async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Result<PairCounts, CloudError>>> {
         let send = async |pairs: Vec<VersionPair>| self.cloud.counts(&pairs).await.answer;
         self.budget.counts.ask((self.cloud, self.clock), pairs, Time::default(), send).await
     }

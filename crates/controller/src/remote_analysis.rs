@@ -12,7 +12,7 @@ use rollout::plan::Plan;
 use rollout::target::Subject;
 use rollout::{Schedule, Time, Weight};
 
-use crate::expectation::Counted;
+use crate::expectation::{Counted, SignalPast};
 use crate::metrics_analysis::find;
 use crate::port::{Cloud, CloudError, VersionPair};
 use crate::request::Request;
@@ -29,9 +29,10 @@ pub async fn remote_analysis<C: Cloud>(cloud: &C, subject: &Subject, note: &Note
     };
     // The minute in which it began may have invocations of an earlier rollout of the same versions.
     let from = Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60);
-    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None };
+    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: Vec::new() };
     let counted = cloud.counts(&[pair]).await.answer.pop().transpose()?.unwrap_or_default();
-    let of = Counted { plan: &plan, note, minutes: &counted, baseline: &None, reason: None, now: cloud.time() };
+    let (minutes, past, now) = (&counted.minutes, &SignalPast::default(), cloud.time());
+    let of = Counted { plan: &plan, note, minutes, baseline: &None, signals: &[], past, reason: None, now };
     Ok(find(&of).ok())
 }
 

@@ -12,7 +12,7 @@ use rollout::plan::{Entry, Mode, Plan, Source};
 use rollout::policy::Policy;
 use rollout::target::Subject;
 use rollout::timing::DEFAULT_BAKE;
-use rollout::{Schedule, Time, Version};
+use rollout::{Schedule, Signal, Time, Version};
 
 use sha2::{Digest, Sha256};
 
@@ -39,6 +39,8 @@ pub struct Request {
     pub alarms: Vec<String>,
     /// The alarms to make, or to change, for the candidate.
     pub managed: Vec<AlarmRule>,
+    /// What else counts as failed, beside Lambda's errors.
+    pub signals: Vec<Signal>,
     /// What was chosen about it.
     pub policy: Policy,
     /// Whether comparing the versions was asked for: then not being able to is a reason not to begin.
@@ -51,6 +53,8 @@ pub struct Request {
     pub step_hook: Option<HookTarget>,
     /// What to ask before promoting.
     pub post_hook: Option<HookTarget>,
+    /// What to ask once a minute while the candidate has traffic.
+    pub checks: Vec<HookTarget>,
     /// Tell what every decision rests on, too.
     pub observations: bool,
     /// What to do about a rollout that is in progress already.
@@ -88,15 +92,17 @@ impl Request {
             pre_hook: None,
             step_hook: None,
             post_hook: None,
+            checks: Vec::new(),
             observations: false,
             takeover: TakeoverOptions::default(),
             group: Vec::new(),
+            signals: Vec::new(),
             notes: Vec::new(),
         }
     }
 
     pub(crate) fn plan(&self, id: RolloutId, owner: Owner, began: Time, stable: Option<Version>) -> Plan {
-        let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On;
+        let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On || !self.checks.is_empty();
         Plan {
             id,
             owner,
@@ -118,7 +124,9 @@ impl Request {
             pre_hook: self.pre_hook.as_ref().map(ToString::to_string),
             step_hook: self.step_hook.as_ref().map(ToString::to_string),
             post_hook: self.post_hook.as_ref().map(ToString::to_string),
+            checks: self.checks.iter().map(ToString::to_string).collect(),
             group: self.group.clone(),
+            signals: self.signals.clone(),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollout::Schedule;
+use rollout::signal::{PLACEHOLDERS, check_together};
 use rollout::target::{DEFAULT_ALIAS, Qualified};
+use rollout::{Schedule, Signal};
 use serde_json::json;
 
 use crate::finding::{Findings, Problems};
@@ -11,7 +12,7 @@ use crate::keys::{Named, Read, keys, parse_at, shown};
 use crate::place::At;
 use crate::settings::{Defaults, FunctionRef, FunctionSettings, Keys, Project, is_stage};
 use crate::tree::{Map, Node, Value};
-use crate::{File, Format, Lookup, yaml};
+use crate::{File, Format, Lookup, signal, yaml};
 
 keys! {
     struct Whole {
@@ -115,6 +116,8 @@ enum Scope {
     Stages,
     Settings,
     Value,
+    /// A value in which the versions' own variables stay, to be filled in for each.
+    Signals,
 }
 
 /// Puts the stage in the place of each `${stage}`, and says how many there are.
@@ -123,24 +126,29 @@ fn fill_in(node: &mut Node, scope: Scope, stage: Option<&str>, found: &mut Findi
         found.problem(&node.place, format!("the tag `!{}` has no meaning here", shown(tag)));
     }
     match &mut node.value {
-        Value::Scalar { text, .. } if text.contains("${") => match (text.replace("${stage}", ""), stage) {
-            (rest, _) if rest.contains("${") => {
-                let message = format!("`{}`: `${{stage}}` is the only variable here", shown(text));
-                found.hinted(&node.place, message, "write other differences between stages under `stages`");
-                1
+        Value::Scalar { text, .. } if unfilled(text, scope).contains("${") => {
+            match (unfilled(text, scope).replace("${stage}", ""), stage) {
+                (rest, _) if rest.contains("${") => {
+                    let message = format!("`{}`: `${{stage}}` is the only variable here", shown(text));
+                    found.hinted(&node.place, message, "write other differences between stages under `stages`");
+                    1
+                }
+                (_, Some(stage)) => {
+                    *text = text.replace("${stage}", stage);
+                    1
+                }
+                (_, None) => {
+                    let hint = "set it with `--stage`, or with `stage: dev` in the file";
+                    found.hinted(&node.place, "`${stage}` has no value", hint);
+                    1
+                }
             }
-            (_, Some(stage)) => {
-                *text = text.replace("${stage}", stage);
-                1
-            }
-            (_, None) => {
-                let hint = "set it with `--stage`, or with `stage: dev` in the file";
-                found.hinted(&node.place, "`${stage}` has no value", hint);
-                1
-            }
-        },
+        }
         Value::Scalar { .. } => 0,
-        Value::List(nodes) => nodes.iter_mut().map(|node| fill_in(node, Scope::Value, stage, found)).sum(),
+        Value::List(nodes) => {
+            let scope = if matches!(scope, Scope::Signals) { scope } else { Scope::Value };
+            nodes.iter_mut().map(|node| fill_in(node, scope, stage, found)).sum()
+        }
         Value::Map(map) => {
             // The text of an event is not canaryctl's.
             let values = map.values_mut().filter(|(key, _)| *key != "probeEvent");
@@ -151,6 +159,8 @@ fn fill_in(node: &mut Node, scope: Scope, stage: Option<&str>, found: &mut Findi
                     (Scope::File, "defaults") => fill_in(node, Scope::Settings, stage, found),
                     (Scope::Functions, key) => found.in_function(key, |found| fill_in(node, Scope::Settings, stage, found)),
                     (Scope::Stages, key) => found.in_stage(key, |found| fill_in(node, Scope::File, stage, found)),
+                    (Scope::Settings, "signals") => found.of(key, |found| fill_in(node, Scope::Signals, stage, found)),
+                    (Scope::Signals, key) => found.of(key, |found| fill_in(node, Scope::Signals, stage, found)),
                     (Scope::File | Scope::Settings | Scope::Value, key) => {
                         found.of(key, |found| fill_in(node, Scope::Value, stage, found))
                     }
@@ -158,6 +168,12 @@ fn fill_in(node: &mut Node, scope: Scope, stage: Option<&str>, found: &mut Findi
                 .sum()
         }
     }
+}
+
+/// A text without the variables that are filled in later.
+fn unfilled(text: &str, scope: Scope) -> String {
+    let later: &[&str] = if matches!(scope, Scope::Signals) { &PLACEHOLDERS } else { &[] };
+    later.iter().fold(text.to_owned(), |text, placeholder| text.replace(placeholder, ""))
 }
 
 /// Refuses a stage that the file does not have, and functions of stages that are not declared.
@@ -274,9 +290,11 @@ fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut
         alias: keys.alias.map(|alias| alias.map(|alias| alias.0)).filter(|_| !found.lacks_own("alias")).or_else(fallback),
         schedule,
         alarms: keys.alarms.map(|alarms| alarms.value).unwrap_or_default(),
+        signals: found.of("signals", |found| signals(keys.signals, found)),
         pre_hook: keys.pre_hook,
         post_hook: keys.post_hook,
         step_hook: keys.step_hook,
+        checks: keys.checks.map(|checks| checks.value).unwrap_or_default(),
         options: keys.options,
         analysis: keys.analysis.map(|analysis| analysis.value.0).unwrap_or_default(),
         version: keys.version,
@@ -292,6 +310,15 @@ fn settings(key: At<String>, keys: Keys, stack: Option<&At<String>>, found: &mut
         );
     }
     settings
+}
+
+/// The signals, where they go together.
+fn signals(signals: Option<At<Vec<At<Signal>>>>, found: &mut Findings) -> Vec<At<Signal>> {
+    let Some(At { value: signals, place }) = signals else { return Vec::new() };
+    if let Err(error) = check_together(signals.iter().map(|at| &at.value)) {
+        signal::report(&error, &place, found);
+    }
+    signals
 }
 
 fn schedule(keys: &Keys, found: &mut Findings) -> Option<At<Schedule>> {

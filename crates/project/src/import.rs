@@ -2,11 +2,13 @@
 //!
 //! The written file means the same when it is read again. The stage is resolved, so the file is for one stage.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use rollout::format::exact;
+use rollout::signal::SignalSource;
 use rollout::target::Qualified;
-use rollout::{Schedule, Weight};
+use rollout::{Schedule, Signal, Weight};
 
 use crate::alarm::{Alarm, Comparison, Definition, LAMBDA, MissingData};
 use crate::finding::{Note, NoteKind};
@@ -78,7 +80,7 @@ impl Lines {
 
     /// A comment stays in its line, whatever is in it.
     fn comment(&mut self, text: &str) {
-        let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        let text: String = text.chars().map(|letter| if is_seen(letter) { letter } else { ' ' }).collect();
         self.line(format_args!("# {text}"));
     }
 
@@ -110,6 +112,11 @@ fn function(out: &mut Lines, settings: &FunctionSettings) {
         settings.alarms.iter().for_each(|at| alarm(out, &at.value));
         out.close();
     }
+    if !settings.signals.is_empty() {
+        out.open("signals");
+        settings.signals.iter().for_each(|at| signal(out, &at.value));
+        out.close();
+    }
     let hooks =
         [("preTrafficHook", &settings.pre_hook), ("postTrafficHook", &settings.post_hook), ("stepHook", &settings.step_hook)];
     let hook = |hook: &Hook| match hook {
@@ -118,6 +125,11 @@ fn function(out: &mut Lines, settings: &FunctionSettings) {
         Hook::LogicalId(id) => format!("{{logicalId: {}}}", text(id)),
     };
     out.pairs(hooks.map(|(key, at)| (key, at.as_ref().map(|at| hook(&at.value)))));
+    if !settings.checks.is_empty() {
+        out.open("check");
+        settings.checks.iter().for_each(|at| out.line(format_args!("- {}", hook(&at.value))));
+        out.close();
+    }
     for (key, at) in settings.options.iter() {
         out.pair(key, &at.value.to_string());
     }
@@ -150,6 +162,36 @@ fn alarm(out: &mut Lines, alarm: &Alarm) {
     }
 }
 
+fn signal(out: &mut Lines, signal: &Signal) {
+    out.line(format_args!("- name: {}", text(&signal.name)));
+    out.depth += 1;
+    match &signal.source {
+        SignalSource::Logs { filter } => {
+            out.open("logs");
+            out.pair("filter", &text(filter));
+            out.close();
+        }
+        SignalSource::Metrics { failures, requests } => {
+            for (key, metric) in [("failures", Some(failures)), ("requests", requests.as_ref())] {
+                let Some(metric) = metric else { continue };
+                out.open(key);
+                out.pairs([("namespace", Some(text(&metric.namespace))), ("metric", Some(text(&metric.metric)))]);
+                dimensions(out, &metric.dimensions);
+                out.close();
+            }
+        }
+    }
+    out.depth -= 1;
+}
+
+fn dimensions(out: &mut Lines, dimensions: &BTreeMap<String, String>) {
+    if !dimensions.is_empty() {
+        out.open("dimensions");
+        dimensions.iter().for_each(|(name, value)| out.pair(&text(name), &text(value)));
+        out.close();
+    }
+}
+
 /// The keys that differ from their defaults.
 fn define(out: &mut Lines, definition: &Definition) {
     let Definition { namespace, metric, statistic, threshold, period, evaluation_periods, datapoints, .. } = definition;
@@ -165,11 +207,7 @@ fn define(out: &mut Lines, definition: &Definition) {
         ("comparisonOperator", (comparison != Comparison::AtLeast).then(|| comparison.word().to_owned())),
         ("treatMissingData", (missing_data != MissingData::NotBreaching).then(|| missing_data.word().to_owned())),
     ]);
-    if !definition.dimensions.is_empty() {
-        out.open("dimensions");
-        definition.dimensions.iter().for_each(|(name, value)| out.pair(&text(name), &text(value)));
-        out.close();
-    }
+    dimensions(out, &definition.dimensions);
 }
 
 fn analysis(out: &mut Lines, analysis: &Analysis) {
@@ -205,5 +243,21 @@ fn text(text: &str) -> String {
     if begins && text.chars().all(plain) && !word {
         return text.to_owned();
     }
-    serde_json::Value::from(text).to_string()
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted
+        .replace("##", "\\u0023#")
+        .chars()
+        .map(|letter| if is_seen(letter) { letter.to_string() } else { escaped(letter) })
+        .collect()
+}
+
+fn escaped(letter: char) -> String {
+    format!("\\U{:08x}", u32::from(letter))
+}
+
+/// Whether a letter is to be seen and nothing else: no control, no mark that turns the direction of writing, nothing without width.
+fn is_seen(letter: char) -> bool {
+    let unseen = ['\u{ad}', '\u{34f}', '\u{61c}', '\u{180e}', '\u{feff}'];
+    let marks = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}', '\u{e0000}'..='\u{e007f}'];
+    !letter.is_control() && !unseen.contains(&letter) && !marks.iter().any(|marks| marks.contains(&letter))
 }

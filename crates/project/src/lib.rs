@@ -31,6 +31,7 @@ mod serverless;
 mod serverless_alarms;
 mod serverless_names;
 mod settings;
+mod signal;
 mod starter;
 mod toml;
 mod tree;

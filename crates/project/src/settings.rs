@@ -6,7 +6,7 @@ use std::time::Duration;
 use rollout::hook::{HookError, HookUrl};
 use rollout::plan::Mode;
 use rollout::target::Qualified;
-use rollout::{Arn, Schedule, Version, Weight};
+use rollout::{Arn, Schedule, Signal, Version, Weight};
 
 use crate::Format;
 use crate::alarm::{Alarm, Definition};
@@ -194,12 +194,16 @@ pub struct FunctionSettings {
     pub schedule: Option<At<Schedule>>,
     /// The alarms to watch.
     pub alarms: Vec<At<Alarm>>,
+    /// What else counts as failed, beside Lambda's errors.
+    pub signals: Vec<At<Signal>>,
     /// The hook before the first traffic shift.
     pub pre_hook: Option<At<Hook>>,
     /// The hook before the version is promoted.
     pub post_hook: Option<At<Hook>>,
     /// The hook before each later traffic shift.
     pub step_hook: Option<At<Hook>>,
+    /// What to ask once a minute while the version has traffic.
+    pub checks: Vec<At<Hook>>,
     /// The options of its rollouts.
     pub options: Options,
     /// How to compare the versions.
@@ -218,9 +222,11 @@ impl FunctionSettings {
             alias: None,
             schedule: None,
             alarms: Vec::new(),
+            signals: Vec::new(),
             pre_hook: None,
             post_hook: None,
             step_hook: None,
+            checks: Vec::new(),
             options: Options::default(),
             analysis: Analysis::default(),
             version: None,
@@ -234,9 +240,11 @@ impl FunctionSettings {
             "type" | "steps" | "every" => self.schedule.is_some(),
             "alias" => self.alias.is_some(),
             "alarms" => !self.alarms.is_empty(),
+            "signals" => !self.signals.is_empty(),
             "preTrafficHook" => self.pre_hook.is_some(),
             "stepHook" => self.step_hook.is_some(),
             "postTrafficHook" => self.post_hook.is_some(),
+            "check" => !self.checks.is_empty(),
             option => self.options.iter().any(|(key, _)| key == option),
         }
     }
@@ -258,7 +266,7 @@ impl FunctionSettings {
             FunctionRef::LogicalId(id) => Some((id.as_str(), &self.function.place)),
             FunctionRef::Named(_) => None,
         };
-        let hooks = [&self.pre_hook, &self.post_hook, &self.step_hook].into_iter().flatten();
+        let hooks = [&self.pre_hook, &self.post_hook, &self.step_hook].into_iter().flatten().chain(&self.checks);
         let hooks = hooks.filter_map(|hook| match &hook.value {
             Hook::LogicalId(id) => Some((id.as_str(), &hook.place)),
             Hook::Function(_) | Hook::Url(_) => None,
@@ -413,12 +421,16 @@ keys! {
         "every" every: Duration,
         /// The alarms to watch: a name, an ARN, `logicalId: …`, or the definition of a managed alarm.
         "alarms" alarms: Vec<At<Alarm>>,
+        /// What else counts as failed, beside Lambda's errors: failures and requests by version, from metrics or the function's log.
+        "signals" signals: Vec<At<Signal>>,
         /// The hook before the first traffic shift: a function, `logicalId: …`, or an `https://` URL.
         "preTrafficHook" pre_hook: Hook,
         /// The hook before the version is promoted.
         "postTrafficHook" post_hook: Hook,
         /// The hook before each later traffic shift.
         "stepHook" step_hook: Hook,
+        /// The hooks that are asked once a minute while the version has traffic, for example whether a monitoring system has an alert.
+        "check" checks: Vec<At<Hook>>,
         /// How the versions are compared.
         "analysis" analysis: AnalysisSetting,
         ..options: Options,

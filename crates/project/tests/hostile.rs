@@ -49,6 +49,24 @@ fn comes_back(project: &Project) {
     }
 }
 
+/// A pipeline may print it: names that attack are escaped, and mean the same.
+#[test]
+fn what_is_written_of_a_file_steers_no_terminal_and_commands_no_ci_system() {
+    let attack = r"x ##vso[task]y ##[z] \u202e\u200b\u009b1m \U000e0041";
+    let yaml = &format!(
+        "functions: {{hello: {{type: AllAtOnce, alarms: [{{name: a, namespace: \"{attack}\", metric: Errors, threshold: 1}}]}}}}"
+    );
+    let read = |text: &str| {
+        project::read(Format::Canary, File { name: "canary.yml", bytes: text.as_bytes() }, None, &Lookup::default()).unwrap()
+    };
+    let written = project::canary_yml(&read(yaml));
+    assert!(
+        !written.contains("##") && written.chars().all(|letter| letter == '\n' || (' '..='~').contains(&letter)),
+        "{written}"
+    );
+    assert_eq!(as_text(&read(&written), false), as_text(&read(yaml), false));
+}
+
 /// Reads it as what stands beside a template.
 fn as_samconfig(bytes: &[u8]) {
     let template = b"Resources: {A: {Type: AWS::Serverless::Function}}";

@@ -1,11 +1,12 @@
 //! How does a rollout's end read? Always in this shape: verdict, reason, where the traffic is, what to type next. At most ten
-//! lines, except for a refusal that lists more problems.
+//! lines, except for a refusal that lists more problems, and for what the version logged.
 
 use std::time::Duration;
 
 use rollout::event::{Event, RolloutSummary};
 use rollout::format::{duration, grouped, rate};
 use rollout::health::clock;
+use rollout::logged_error::LoggedError;
 use rollout::{Cause, OutcomeKind, ReasonKind, Version, Weight};
 
 use crate::alarm_reason::in_figures;
@@ -30,6 +31,8 @@ pub(crate) struct Block {
     pub(crate) spent: String,
     /// The reason, and what a log said about it.
     pub(crate) why: Vec<String>,
+    /// What the candidate logged when it failed.
+    pub(crate) logged: Vec<String>,
     /// How many invocations a version had before its rollback.
     pub(crate) exposed: Option<String>,
     pub(crate) now: String,
@@ -42,6 +45,7 @@ impl Block {
             verdict: verdict(story, ending),
             spent: spent(ending),
             why: why(ending),
+            logged: logged(ending),
             exposed: exposed(ending),
             now: now(story, ending),
             next: ending.next.iter().map(|command| one_line(command)).collect(),
@@ -62,6 +66,7 @@ impl Block {
             verdict: Verdict { tone: Tone::Warn, word: "INCOMPLETE", sentence },
             spent: String::new(),
             why: vec!["its process is still running or was killed; run the same command again to resume".to_owned()],
+            logged: Vec::new(),
             exposed: None,
             now,
             next: vec![format!("canaryctl status {}", story.subject())],
@@ -85,6 +90,7 @@ impl Block {
         let within =
             |text: &String| width.map_or_else(|| vec![text.clone()], |width| wrapped(text, width.saturating_sub(TEXT_AT)));
         shown.extend(rows("why", &self.why.iter().flat_map(within).collect::<Vec<_>>()));
+        shown.extend(rows("logs", &self.logged.iter().flat_map(within).collect::<Vec<_>>()));
         shown.extend(self.exposed.iter().flat_map(|text| rows("exposed", &within(text))));
         shown.extend(rows("now", &within(&self.now)));
         shown.extend(rows("next", &next(&self.next, width)));
@@ -166,6 +172,30 @@ fn why(ending: &RolloutSummary) -> Vec<String> {
     }
     lines
 }
+
+/// The kinds of error lines that a version logged, a line each.
+fn logged(ending: &RolloutSummary) -> Vec<String> {
+    ending.evidence.iter().map(|kind| logged_error(kind, ending.stable)).collect()
+}
+
+/// Error lines of one kind: how many, since when, whether stable has them too, and the first of them.
+pub fn logged_error(kind: &LoggedError, stable: Option<Version>) -> String {
+    let beside = match (kind.on_stable, stable) {
+        (Some(0), Some(stable)) => format!(", not on {stable}"),
+        (Some(count), Some(stable)) => format!(", {} on {stable}", grouped(count)),
+        (None, _) | (_, None) => String::new(),
+    };
+    let request = kind.request_id.as_ref().map_or_else(String::new, |id| format!(" (request {})", one_line(id)));
+    let mut line = one_line(&kind.line);
+    if let Some((at, _)) = line.char_indices().nth(SHOWN) {
+        line.truncate(at);
+        line.push('…');
+    }
+    format!("{}× since {}{beside}: {line}{request}", grouped(kind.count), clock(kind.first_at))
+}
+
+/// How much of a logged line is shown, in characters: JSON has all that was kept.
+const SHOWN: usize = 160;
 
 /// How many invocations a version had before its rollback, and how many errors that cost.
 fn exposed(ending: &RolloutSummary) -> Option<String> {

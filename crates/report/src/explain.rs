@@ -40,11 +40,14 @@ pub fn explanation(events: &[Event]) -> String {
 pub fn explanation_json(events: &[Event]) -> String {
     let line = |record: &Record| {
         let story = &record.story;
-        let line = json!({
+        let mut line = json!({
             "v": FORMAT, "type": "explanation", "at": record.last, "function": story.function, "alias": story.alias,
             "outcome": record.ending.as_ref().map(|ending| &ending.outcome), "why": record.block().why,
             "grounds": grounds(record), "otherwise": otherwise(record),
         });
+        if let Some(ending) = record.ending.as_ref().filter(|ending| !ending.evidence.is_empty()) {
+            line["evidence"] = json!(ending.evidence);
+        }
         format!("{line}\n")
     };
     records(events).iter().map(line).collect()
@@ -153,6 +156,7 @@ fn rolled_back(record: &Record) -> Vec<String> {
             let then = if cause == Cause::PostHook { promoted } else { onwards };
             vec![format!("if {name} had answered {{\"status\":\"Succeeded\"}}, {then}")]
         }
+        Cause::Check => vec![format!("if every check had answered {{\"status\":\"Succeeded\"}}, {onwards}")],
         Cause::Blind | Cause::NoData => {
             let since = record.unmonitored.last().map(|(since, _)| *since);
             let waited = since.map_or_else(String::new, |since| {

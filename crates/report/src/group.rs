@@ -46,6 +46,7 @@ impl Block {
             verdict: verdict(outcome),
             spent,
             why: deciding.iter().map(|member| why(member)).collect(),
+            logged: Vec::new(),
             exposed: None,
             now: now(outcome),
             next: next.take(NAMED).collect(),

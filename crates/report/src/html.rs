@@ -113,6 +113,10 @@ fn verdict(block: &Block, spent: &str) -> Markup {
         dl {
             dt { "Why" }
             dd { (lines(block.why.iter().map(|line| prose(line)))) }
+            @if !block.logged.is_empty() {
+                dt { "Logs" }
+                dd { (lines(block.logged.iter().map(|line| html! { (clean(line)) }))) }
+            }
             @if let Some(exposed) = &block.exposed {
                 dt { "Exposed" }
                 dd { (clean(exposed)) }

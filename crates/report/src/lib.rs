@@ -48,7 +48,7 @@ use rollout::event::Event;
 pub use ci::{Ci, System};
 pub use doctor::{doctor_json, doctor_text};
 pub use document::document;
-pub use ending::end_block;
+pub use ending::{end_block, logged_error};
 pub use error::error_text;
 pub use event_log::{Saved, read};
 pub use explain::{explanation, explanation_json};

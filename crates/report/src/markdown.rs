@@ -44,6 +44,7 @@ fn verdict(page: &mut String, block: &Block, warnings: &[String]) {
     let _ = writeln!(page, "## {} {}: {}\n\n| | |\n|---|---|", verdict.mark(), plain(verdict.word), plain(&verdict.sentence));
     let each = |lines: &[String], show: fn(&str) -> String| lines.iter().map(|line| show(line)).collect::<Vec<_>>().join("<br>");
     let mut rows = vec![("why", each(&block.why, plain))];
+    rows.extend(Some(&block.logged).filter(|logged| !logged.is_empty()).map(|logged| ("logs", each(logged, plain))));
     rows.extend(block.exposed.iter().map(|exposed| ("exposed", plain(exposed))));
     rows.extend([("now", plain(&block.now)), ("next", each(&block.next, code))]);
     rows.extend(Some(&block.spent).filter(|spent| !spent.is_empty()).map(|spent| ("time", plain(spent))));

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use rollout::check::CheckState;
 use rollout::comparison::AnalysisVerdict;
-use rollout::event::{Adopted, Difference, Event, EventKind, Started};
+use rollout::difference::Difference;
+use rollout::event::{Adopted, Event, EventKind, Started};
 use rollout::format::duration;
 use rollout::health::{AlarmState, clock};
 use rollout::hook::HookUrl;
@@ -57,6 +59,11 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
             line("hook", format!("{} succeeded in {}", short(name), duration(Duration::from_millis(*took_ms))))
         }
         EventKind::HookFailed { name, reason, .. } => failed("hook", Some(name), reason),
+        EventKind::Check { name, state: CheckState::Passed, .. } => line("check", format!("{} succeeded", short(name))),
+        EventKind::Check { name, state: CheckState::Failed, why } => failed("check", Some(name), why),
+        EventKind::Check { name, state: CheckState::Unsure, why } => {
+            line("check", format!("{} did not answer: {}", short(name), one_line(why)))
+        }
         EventKind::AliasCreated { version } => {
             line("created", format!("the alias with {} of traffic on version {version}", Weight::FULL))
         }
@@ -127,9 +134,10 @@ fn about_start(started: &Started) -> Vec<LogLine> {
         let name = if started.schedule.starts_with("steps ") { schedule(started) } else { started.schedule.clone() };
         let about = Some(total(started)).filter(|total| !total.is_zero());
         let about = about.map_or_else(String::new, |total| format!(", about {}", duration(total)));
-        let unwatched = alarms.is_none() && started.analysis != Some(Mode::On);
+        let checks = (!started.checks.is_empty()).then(|| checks(&started.checks));
+        let unwatched = alarms.is_none() && checks.is_none() && started.analysis != Some(Mode::On);
         let alone = Some("nothing: only the schedule moves traffic".to_owned()).filter(|_| unwatched);
-        let watched = [alarms, alone, compared].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let watched = [alarms, alone, compared, checks].into_iter().flatten().collect::<Vec<_>>().join("; ");
         let bake =
             Some(*bake_seconds).filter(|bake| *bake > 0).map(|bake| format!("bake {}", duration(Duration::from_secs(bake))));
         let arrow = versions(*stable, *candidate, "→");
@@ -138,6 +146,11 @@ fn about_start(started: &Started) -> Vec<LogLine> {
     let watched = watched.into_iter().flatten().collect::<Vec<_>>().join("; ");
     let second = if watched.is_empty() { Vec::new() } else { line("watching", watched) };
     [line("started", first), second].concat()
+}
+
+fn checks(names: &[String]) -> String {
+    let names: Vec<&str> = names.iter().map(|name| short(name)).collect();
+    format!("{} {} once a minute", if names.len() == 1 { "check" } else { "checks" }, names.join(", "))
 }
 
 /// Each shift shows the counts; they get their own line only when the verdict becomes worse.
@@ -213,7 +226,8 @@ fn rollback(story: &Story, cause: Cause, why: &str, of: Option<&str>) -> String 
     let known = (cause == Cause::Alarm && story.alarms.iter().any(in_alarm))
         || (cause == Cause::PreHook && story.pre_hook == Mark::Failed)
         || (cause == Cause::StepHook && story.step_hook == Mark::Failed)
-        || (cause == Cause::PostHook && story.post_hook == Mark::Failed);
+        || (cause == Cause::PostHook && story.post_hook == Mark::Failed)
+        || (cause == Cause::Check && story.checks.iter().any(|(_, state)| *state == CheckState::Failed));
     if known {
         return goal;
     }
@@ -233,6 +247,7 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
         Cause::Alarm => "the alarm was seen",
         Cause::Signal => "the signal",
         Cause::PostHook | Cause::PreHook | Cause::StepHook => "the hook's answer",
+        Cause::Check => "the check's answer",
         Cause::Group => "its group",
         _ => "the decision",
     };

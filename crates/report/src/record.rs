@@ -3,7 +3,8 @@
 //! The live view needs the last state of each; a report needs all of them. Nothing is laid out here.
 
 use rollout::comparison::Numbers;
-use rollout::event::{Difference, Event, EventKind, HookPhase, RolloutSummary};
+use rollout::difference::Difference;
+use rollout::event::{Event, EventKind, HookPhase, RolloutSummary};
 use rollout::health::{AlarmState, clock};
 use rollout::{Time, Weight};
 use serde::Serialize;

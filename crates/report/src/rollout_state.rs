@@ -1,5 +1,6 @@
 //! What is known so far? The events of one alias, added up for the log, the live view and the reports.
 
+use rollout::check::CheckState;
 use rollout::comparison::{AnalysisVerdict, Numbers};
 use rollout::event::{Event, EventKind, HookPhase, ResumesAt, Started};
 use rollout::health::AlarmState;
@@ -66,6 +67,8 @@ pub(crate) struct Story {
     pub(crate) share: Option<Share>,
     pub(crate) set_manually: Option<Weight>,
     pub(crate) alarms: Vec<Watched>,
+    /// The checks that have answered, and what the last answer of each came to.
+    pub(crate) checks: Vec<(String, CheckState)>,
     pub(crate) unmonitored: Option<(Time, String)>,
     /// Until when a person has paused the rollout.
     pub(crate) paused: Option<Time>,
@@ -95,9 +98,10 @@ impl Story {
                 self.candidate = Some(*version);
                 (self.ready, self.created) = (true, true);
             }
-            EventKind::HookStarted { hook, .. } => *self.hook(*hook) = Mark::Running(event.at),
-            EventKind::HookSucceeded { hook, took_ms, .. } => *self.hook(*hook) = Mark::Succeeded(*took_ms),
-            EventKind::HookFailed { hook, .. } => *self.hook(*hook) = Mark::Failed,
+            EventKind::HookStarted { hook, .. } => self.mark(*hook, Mark::Running(event.at)),
+            EventKind::HookSucceeded { hook, took_ms, .. } => self.mark(*hook, Mark::Succeeded(*took_ms)),
+            EventKind::HookFailed { hook, .. } => self.mark(*hook, Mark::Failed),
+            EventKind::Check { name, state, .. } => self.check(name, *state),
             EventKind::WeightShifted { to, step, steps, next_at, .. } => {
                 self.share =
                     Some(Share { weight: *to, step: bounded(*step), steps: bounded(*steps), since: event.at, next_at: *next_at });
@@ -156,8 +160,12 @@ impl Story {
 
     /// Whether it is known that nothing is watched.
     pub(crate) fn unwatched(&self) -> bool {
-        let known =
-            |started: &Started| started.alarms.is_empty() && started.analysis != Some(Mode::On) && !started.is_elsewhere();
+        let known = |started: &Started| {
+            started.alarms.is_empty()
+                && started.checks.is_empty()
+                && started.analysis != Some(Mode::On)
+                && !started.is_elsewhere()
+        };
         self.started.as_ref().is_some_and(|(_, started)| known(started))
     }
 
@@ -175,12 +183,19 @@ impl Story {
         self.started = Some((at, started.clone()));
     }
 
-    fn hook(&mut self, hook: HookPhase) -> &mut Mark {
+    fn mark(&mut self, hook: HookPhase, mark: Mark) {
         match hook {
-            HookPhase::PreTraffic => &mut self.pre_hook,
-            HookPhase::Step => &mut self.step_hook,
-            HookPhase::PostTraffic => &mut self.post_hook,
+            HookPhase::PreTraffic => self.pre_hook = mark,
+            HookPhase::Step => self.step_hook = mark,
+            HookPhase::PostTraffic => self.post_hook = mark,
+            // A check has no phase that it begins or ends.
+            HookPhase::Check => {}
         }
+    }
+
+    fn check(&mut self, name: &str, state: CheckState) {
+        self.checks.retain(|(known, _)| known != name);
+        self.checks.push((name.to_owned(), state));
     }
 
     fn alarm(&mut self, name: &str, state: AlarmState, since: Time) {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use rollout::comparison::Numbers;
-use rollout::event::{Difference, GroupOutcome, Started};
+use rollout::difference::Difference;
+use rollout::event::{GroupOutcome, Started};
 use rollout::format::duration;
 use rollout::plan::Mode;
 use rollout::{Time, Weight};
@@ -121,7 +122,7 @@ pub(crate) fn log(record: &Record) -> Table {
 
 pub(crate) fn settings(record: &Record) -> Vec<(&'static str, String)> {
     let Some((_, started)) = &record.story.started else { return Vec::new() };
-    let Started { rollout_id, stable, bake_seconds, alarms, analysis, pre_hook, step_hook, post_hook, .. } = started;
+    let Started { rollout_id, stable, bake_seconds, alarms, analysis, pre_hook, step_hook, post_hook, checks, .. } = started;
     let or_none = |text: Option<&String>| text.map_or_else(|| "none".to_owned(), |name| short(&one_line(name)).to_owned());
     let alarms: Vec<String> = alarms.iter().map(|name| one_line(name)).collect();
     let compared = match analysis {
@@ -140,5 +141,7 @@ pub(crate) fn settings(record: &Record) -> Vec<(&'static str, String)> {
     ];
     settings.extend(step_hook.as_ref().map(|hook| ("Step hook", or_none(Some(hook)))));
     settings.push(("Post-traffic hook", or_none(post_hook.as_ref())));
+    let checks: Vec<String> = checks.iter().map(|check| short(&one_line(check)).to_owned()).collect();
+    settings.extend((!checks.is_empty()).then(|| ("Checks", checks.join(", "))));
     settings
 }

@@ -38,6 +38,9 @@ pub fn plan_text(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) ->
     if let (None, Some(hook)) = (plan.stable, &plan.post_hook) {
         row("after", format!("post-traffic hook {}; if it fails there is no earlier version to roll back to", hook_name(hook)));
     }
+    for check in &plan.checks {
+        row("check", format!("{}: once a minute while the version has traffic", hook_name(check)));
+    }
     for (at, text) in watched(plan).into_iter().enumerate() {
         row(if at == 0 { "watched" } else { "" }, text);
     }
@@ -71,7 +74,7 @@ pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, no
         "stable": plan.stable, "candidate": candidate, "source": source, "schedule": plan.schedule.to_string(),
         "steps": weights.map(step).collect::<Vec<_>>(), "every_seconds": plan.schedule.every().as_secs(),
         "bake_seconds": plan.bake.as_secs(), "total_seconds": plan.duration().as_secs(), "pre_hook": plan.pre_hook,
-        "step_hook": plan.step_hook, "post_hook": plan.post_hook, "watched": plan.watches(), "alarms": plan.alarms,
+        "step_hook": plan.step_hook, "post_hook": plan.post_hook, "checks": plan.checks, "watched": plan.watches(), "alarms": plan.alarms,
         "managed_alarms": plan.managed, "poll_ms": u64::try_from(plan.poll.as_millis()).unwrap_or(u64::MAX),
         "analysis": plan.comparing().word(), "sensitive": plan.analysis.sensitive,
         "latency": if plan.analysis.latency == Latency::Ignore { "off" } else { plan.analysis.latency.word() },
@@ -148,7 +151,12 @@ fn watched(plan: &Plan) -> Vec<String> {
     }
     let mut rows = compared(plan);
     let limit = duration(plan.blind_limit);
-    let blind = format!("if CloudWatch cannot be read: holds, rolls back after {limit} (--blind-limit)");
+    let unread = match (plan.checks.is_empty(), plan.alarms.is_empty() && plan.comparing() != Mode::On) {
+        (true, _) => "CloudWatch cannot be read",
+        (false, true) => "a check does not answer",
+        (false, false) => "CloudWatch cannot be read, or a check does not answer",
+    };
+    let blind = format!("if {unread}: holds, rolls back after {limit} (--blind-limit)");
     if plan.alarms.is_empty() {
         rows.push(blind);
         return rows;

@@ -127,6 +127,9 @@ pub enum Reason {
     /// A hook is running.
     #[serde(rename = "hook_running")]
     HookRunning,
+    /// A check has not answered yet.
+    #[serde(rename = "check_running")]
+    CheckRunning,
     /// The step is not due yet.
     #[serde(rename = "not_due")]
     NotDue,

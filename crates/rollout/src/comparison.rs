@@ -125,6 +125,41 @@ pub struct Numbers {
     pub counted_to: Option<Time>,
     /// How many of the invocations were slow, where that is compared.
     pub slow: Option<Slow>,
+    /// What the signals count. Where there are any, `ln_evidence` is that of the mean of all evidence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<SignalNumbers>,
+    /// The natural logarithm of the evidence of the errors alone, where there are signals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors_ln_evidence: Option<Thousandths>,
+    /// What has the most evidence, where there are signals: one of them, or [`ERRORS`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strongest: Option<String>,
+}
+
+/// What Lambda's own errors are called among signals.
+pub const ERRORS: &str = "errors";
+
+/// The numbers of a signal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SignalNumbers {
+    /// Which.
+    pub name: String,
+    /// Stable's requests, and how many of them failed.
+    pub stable: Calls,
+    /// The canary's.
+    pub candidate: Calls,
+    /// The natural logarithm of its own evidence against the canary.
+    pub ln_evidence: Thousandths,
+    /// Failures of the canary beyond those that stable would have had on the same requests.
+    pub extra_failures: Thousandths,
+    /// What it says by itself.
+    #[serde(rename = "verdict")]
+    pub opinion: AnalysisVerdict,
+    /// How sure it is that the canary has no requests any more, where it should have some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
+    /// The end of the latest minute that was used.
+    pub counted_to: Option<Time>,
 }
 
 /// The invocations of one version.

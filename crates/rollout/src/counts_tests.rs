@@ -34,6 +34,9 @@ pub(crate) fn found(opinion: AnalysisVerdict, step_calls: u64, at: Time) -> Comp
         seen_percent: None,
         counted_to: None,
         slow: None,
+        signals: Vec::new(),
+        errors_ln_evidence: None,
+        strongest: None,
     };
     let finding =
         AnalysisResult { opinion, why: "as counted".into(), happened: None, step_calls, unseen: None, together: None, numbers };

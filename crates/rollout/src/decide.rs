@@ -273,6 +273,9 @@ fn advance(plan: &Plan, seen: &Observation, note: &Note, verdict: Verdict) -> Ac
     let pass = match verdict {
         Verdict::Pass(pass) => pass,
         Verdict::HoldReason { .. } if seen.now < due => return not_due(seen, note, due),
+        Verdict::HoldReason { doubt: HoldReason::Unanswered, .. } => {
+            return wait(seen, seen.now + plan.poll, Reason::CheckRunning);
+        }
         Verdict::HoldReason { doubt, why } => return doubtful(plan, seen, note, doubt, why),
         Verdict::NoData { why } => return wait(seen, seen.now + plan.poll, Reason::NoData(why)),
         Verdict::Unreadable { why, .. } | Verdict::Fail { why, .. } => {
@@ -333,7 +336,7 @@ fn doubtful(plan: &Plan, seen: &Observation, note: &Note, doubt: HoldReason, why
     }
     let left = match doubt {
         HoldReason::Suspicious => SUSPICION_LIMIT.saturating_sub(note.held),
-        HoldReason::NoCalls | HoldReason::TooFew => plan.analysis.max_hold.saturating_sub(note.waited),
+        HoldReason::NoCalls | HoldReason::TooFew | HoldReason::Unanswered => plan.analysis.max_hold.saturating_sub(note.waited),
     };
     let longer = left.clamp(Duration::from_secs(1), COUNTS_EVERY);
     let due = due(plan, note);

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::alias::{Alias, AliasState, Target, alias_state};
+use crate::check::{CheckAnswer, CheckSeen, CheckState, asked_now};
 use crate::decide::{Action, Reason, decide};
 use crate::group_tests::{as_noted, note as noted};
 use crate::health::{AlarmSeen, AlarmState, Health};
@@ -49,7 +50,9 @@ pub(crate) fn plan() -> Plan {
         pre_hook: None,
         step_hook: None,
         post_hook: None,
+        checks: Vec::new(),
         group: Vec::new(),
+        signals: Vec::new(),
     }
 }
 
@@ -66,7 +69,8 @@ fn plans() -> Vec<Plan> {
         ..plan()
     };
     let step_observed_at = Plan { step_hook: Some("step".into()), ..plan() };
-    vec![plan(), hooked, strict, step_observed_at]
+    let checked = Plan { checks: vec!["monitor".into()], ..plan() };
+    vec![plan(), hooked, strict, step_observed_at, checked]
 }
 
 fn notes(plan: &Plan) -> Vec<Option<Note>> {
@@ -169,11 +173,42 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                             seen = Observation { hook: hook.clone(), managed, ..seen };
                             check(&seen);
                         }
+                        for checks in answers(plan, now) {
+                            seen = Observation { checks, ..seen };
+                            check(&seen);
+                        }
                     }
                 }
             }
         }
     }
+}
+
+/// What a check may have answered by then: nothing, yes, nothing lately, neither, no.
+fn answers(plan: &Plan, now: Time) -> Vec<Vec<CheckSeen>> {
+    let [Some(name), None] = [plan.checks.first(), plan.checks.get(1)] else { return Vec::new() };
+    let long_ago = now - Duration::from_mins(3);
+    let rows = [
+        (now, Some(now), Some(CheckState::Passed)),
+        (long_ago, Some(long_ago), Some(CheckState::Passed)),
+        (long_ago, None, Some(CheckState::Unsure)),
+        (now, None, None),
+        (long_ago, Some(now), Some(CheckState::Failed)),
+    ];
+    let seen = |(first_asked, passed, state): (Time, Option<Time>, Option<CheckState>)| {
+        let last = state.map(|state| CheckAnswer { state, why: String::new() });
+        vec![CheckSeen { name: name.clone(), first_asked, passed, last }]
+    };
+    rows.into_iter().map(seen).collect()
+}
+
+/// Whether every check said yes a moment ago, where it is asked.
+fn is_checked(plan: &Plan, seen: &Observation) -> bool {
+    let asked = my_note(plan, seen).is_some_and(|note| asked_now(plan, &note));
+    let fine = |check: &CheckSeen| {
+        check.passed == Some(seen.now) && check.last.as_ref().is_some_and(|last| last.state == CheckState::Passed)
+    };
+    !asked || (seen.checks.len() == plan.checks.len() && seen.checks.iter().all(fine))
 }
 
 /// Whether the watched alarm was read in time and speaks for itself: the only ground to move away from stable.
@@ -185,13 +220,20 @@ fn is_green(plan: &Plan, seen: &Observation) -> bool {
                 AlarmState::Alarm => false,
                 AlarmState::InsufficientData => plan.insufficient_data == InsufficientData::Ok,
             };
-            missing.is_empty() && seen.now.since(*at) <= Duration::from_secs(10) && alarms.iter().all(fine)
+            let read = missing.is_empty() && seen.now.since(*at) <= Duration::from_secs(10) && alarms.iter().all(fine);
+            read && is_checked(plan, seen)
         }
         Health::Unwatched | Health::Unread { .. } => false,
     }
 }
 
 fn is_red(seen: &Observation) -> bool {
+    let note = seen.alias.as_ref().and_then(Alias::note);
+    let has_traffic = note.is_some_and(|note| matches!(note.phase, Phase::Shift { .. } | Phase::Bake));
+    let said_no = |check: &CheckSeen| check.last.as_ref().is_some_and(|last| last.state == CheckState::Failed);
+    if has_traffic && seen.checks.iter().any(said_no) {
+        return true;
+    }
     matches!(&seen.health, Health::Read { alarms, .. } if alarms.iter().any(|alarm| alarm.state == AlarmState::Alarm))
 }
 
@@ -271,7 +313,7 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
             // Ours until another process took it over: on an alarm in ALARM it may be brought back by whoever sees it.
             let fair = match action {
                 Action::Wait { .. } => seen.certainty == Certainty::Read,
-                Action::RollBack(Cause::Alarm) => !theirs.phase.share().is_zero(),
+                Action::RollBack(Cause::Alarm | Cause::Check) => !theirs.phase.share().is_zero(),
                 Action::Finish(Outcome::Superseded) => theirs.phase.share().is_zero(),
                 _ => false,
             };

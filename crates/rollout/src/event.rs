@@ -3,14 +3,15 @@
 //! As JSON an event is one flat object: `v`, `type`, `at`, `function`, `alias`, and the fields of its kind. Its words are written out
 //! here, so that no renaming changes them. Readers skip types, fields and words that they do not know.
 
-use std::fmt;
-
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::action::Action;
+use crate::check::CheckState;
 use crate::comparison::{AnalysisVerdict, Numbers, Thousandths};
+use crate::difference::Difference;
 use crate::health::AlarmState;
+use crate::logged_error::LoggedError;
 use crate::note::AfterPause;
 use crate::observation::Observation;
 use crate::outcome::{OutcomeKind, ReasonKind};
@@ -46,6 +47,8 @@ words! {
         Step = "step",
         /// Before promoting.
         PostTraffic = "post-traffic",
+        /// Once a minute while the candidate has traffic.
+        Check = "check",
     }
 }
 
@@ -167,6 +170,17 @@ pub enum EventKind {
         since: Time,
         /// Why, in the words of `CloudWatch`.
         reason: String,
+    },
+    /// The answer of a check comes to something else than the one before.
+    #[serde(rename = "check")]
+    Check {
+        /// The function or the URL that was asked.
+        name: String,
+        /// What its answer comes to.
+        state: CheckState,
+        /// In words; empty where all is well.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// The invocations of both versions were counted again.
     #[serde(rename = "compared")]
@@ -322,6 +336,9 @@ pub struct Started {
     /// Whether the invocations of both versions are compared; `None` where that is not known.
     #[serde(default, deserialize_with = "known")]
     pub analysis: Option<Mode>,
+    /// The names of the signals that are compared beside errors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<String>,
     /// The pre-traffic hook.
     pub pre_hook: Option<String>,
     /// The hook before every further weight.
@@ -329,6 +346,9 @@ pub struct Started {
     pub step_hook: Option<String>,
     /// The post-traffic hook.
     pub post_hook: Option<String>,
+    /// The checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
     /// Where it stands already, where another process began it.
     #[serde(rename = "resumes_at", default, skip_serializing_if = "Option::is_none")]
     pub stands: Option<ResumesAt>,
@@ -373,42 +393,6 @@ pub struct Adopted {
     pub version: Version,
     /// Its weight.
     pub weight: Weight,
-}
-
-/// Something that the candidate has otherwise than stable: two values, or names that came, went or mean something else.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
-    /// What: `memory`, `environment`.
-    pub name: String,
-    /// Stable's value, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stable: Option<String>,
-    /// The candidate's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub candidate: Option<String>,
-    /// Names that only the candidate has.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub added: Vec<String>,
-    /// Names that only stable has.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub removed: Vec<String>,
-    /// Names that both have, with other values.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub changed: Vec<String>,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-        if self.stable.is_some() || self.candidate.is_some() {
-            write!(f, " {} → {}", value(&self.stable), value(&self.candidate))?;
-        }
-        let added = self.added.iter().map(|name| format!("+{name}"));
-        let removed = self.removed.iter().map(|name| format!("−{name}"));
-        let names: Vec<String> = added.chain(removed).chain(self.changed.iter().map(|name| format!("{name} changed"))).collect();
-        if names.is_empty() { Ok(()) } else { write!(f, " ({})", names.join(", ")) }
-    }
 }
 
 /// Why it ended so.
@@ -475,6 +459,9 @@ pub struct RolloutSummary {
     /// How many more of the candidate's invocations failed than stable would have failed.
     #[serde(default)]
     pub extra_failures: Option<Thousandths>,
+    /// The kinds of error lines that the candidate logged before it was rolled back, most telling first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<LoggedError>,
     /// Whether executions that started on the candidate may still run on it: the function is durable, and it was rolled back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub executions_stay: bool,

@@ -102,7 +102,12 @@ pub struct Pass(PassBasis);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 enum PassBasis {
     #[serde(rename = "evidence")]
-    Evidence { alarms: usize, compared: Option<String> },
+    Evidence {
+        alarms: usize,
+        compared: Option<String>,
+        #[serde(skip_serializing_if = "is_none")]
+        checks: usize,
+    },
     #[serde(rename = "configuration")]
     Configuration { why: String },
 }
@@ -115,25 +120,34 @@ impl Pass {
 
     /// The pass as half a sentence.
     pub fn phrase(&self) -> String {
-        let alarms = |alarms: &usize| match alarms {
-            1 => "1 alarm OK".to_owned(),
-            alarms => format!("{alarms} alarms OK"),
+        let count = |count: usize, what: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {what} OK")),
+            count => Some(format!("{count} {what}s OK")),
         };
         match &self.0 {
-            PassBasis::Evidence { alarms: 0, compared } => compared.clone().unwrap_or_default(),
-            PassBasis::Evidence { alarms: count, compared: None } => alarms(count),
-            PassBasis::Evidence { alarms: count, compared: Some(compared) } => format!("{}; {compared}", alarms(count)),
+            PassBasis::Evidence { alarms, compared, checks } => {
+                [count(*alarms, "alarm"), count(*checks, "check"), compared.clone()]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            }
             PassBasis::Configuration { why } => why.clone(),
         }
     }
 
     pub(crate) fn compared(phrase: String) -> Self {
-        Self(PassBasis::Evidence { alarms: 0, compared: Some(phrase) })
+        Self(PassBasis::Evidence { alarms: 0, compared: Some(phrase), checks: 0 })
+    }
+
+    pub(crate) fn checked(checks: usize) -> Self {
+        Self(PassBasis::Evidence { alarms: 0, compared: None, checks })
     }
 
     /// What every member of a group has passed by the time that one of them is final.
     pub(crate) fn of_the_group() -> Self {
-        Self(PassBasis::Evidence { alarms: 0, compared: Some("all functions of its group had passed every check".to_owned()) })
+        Self::compared("all functions of its group had passed every check".to_owned())
     }
 
     /// A pass for lack of invocations, where the configuration says that this is no matter.
@@ -141,17 +155,25 @@ impl Pass {
         Self(PassBasis::Configuration { why })
     }
 
-    pub(crate) fn and(self, counts: Self) -> Self {
-        match (self.0, counts.0) {
-            (PassBasis::Configuration { .. }, counts) => Self(counts),
-            (PassBasis::Evidence { alarms, .. }, PassBasis::Evidence { compared, .. }) => {
-                Self(PassBasis::Evidence { alarms, compared })
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (PassBasis::Configuration { .. }, other) => Self(other),
+            (
+                PassBasis::Evidence { alarms, compared: one, checks },
+                PassBasis::Evidence { alarms: more_alarms, compared: other, checks: more_checks },
+            ) => {
+                Self(PassBasis::Evidence { alarms: alarms + more_alarms, compared: other.or(one), checks: checks + more_checks })
             }
-            (PassBasis::Evidence { alarms, .. }, PassBasis::Configuration { why }) => {
-                Self(PassBasis::Evidence { alarms, compared: Some(why) })
+            (PassBasis::Evidence { alarms, checks, .. }, PassBasis::Configuration { why }) => {
+                Self(PassBasis::Evidence { alarms, compared: Some(why), checks })
             }
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What the watched things say.
@@ -198,6 +220,8 @@ words! {
         NoCalls = "no_invocations",
         /// The canary has fewer invocations in this step than were asked for.
         TooFew = "too_few_invocations",
+        /// A check has not answered yet.
+        Unanswered = "check_running",
     }
 }
 
@@ -205,7 +229,7 @@ impl HoldReason {
     pub(crate) fn phrase(self) -> &'static str {
         match self {
             Self::Suspicious => "possibly worse, not yet certain: ",
-            Self::NoCalls | Self::TooFew => "",
+            Self::NoCalls | Self::TooFew | Self::Unanswered => "",
         }
     }
 }
@@ -247,7 +271,7 @@ impl Health {
         }
         let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
         let Some(silent) = silent.filter(|_| plan.insufficient_data != InsufficientData::Ok) else {
-            return Verdict::Pass(Pass(PassBasis::Evidence { alarms: alarms.len(), compared: None }));
+            return Verdict::Pass(Pass(PassBasis::Evidence { alarms: alarms.len(), compared: None, checks: 0 }));
         };
         let why = format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since));
         match plan.insufficient_data {

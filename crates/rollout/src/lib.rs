@@ -13,6 +13,7 @@
 //! - **roll back**: put all traffic on stable
 //! - **alarm**, **health**, **blind**: what is watched, what it says, and not being able to read it
 //! - **comparison**, **finding**, **opinion**: what the calls of both versions say of the canary
+//! - **signal**: failures and requests that the user counts by version, in metrics or logs, compared like errors
 //! - **hook**: a function or a URL that is asked before the first weight (pre-traffic) or before promoting (post-traffic)
 //! - **note**: what the alias remembers, at the end of its description; **revision**: what a write is conditional on
 //! - **owner**, **lease**: the process that drives a rollout, and until when it is taken to be alive
@@ -29,9 +30,11 @@ pub mod alias;
 pub mod arn;
 pub mod bulk_rollback;
 pub mod candidate;
+pub mod check;
 pub mod comparison;
 pub mod decide;
 pub mod diagnosis;
+pub mod difference;
 pub mod event;
 pub mod failure;
 mod first_deployment;
@@ -40,6 +43,7 @@ pub mod format;
 pub mod group;
 pub mod health;
 pub mod hook;
+pub mod logged_error;
 pub mod memory;
 pub mod narrate;
 pub mod note;
@@ -51,6 +55,7 @@ pub mod policy;
 mod position;
 pub mod report;
 pub mod schedule;
+pub mod signal;
 pub mod target;
 mod time;
 pub mod timing;
@@ -74,6 +79,8 @@ mod note_tests;
 #[cfg(test)]
 mod plan_tests;
 #[cfg(test)]
+mod signal_tests;
+#[cfg(test)]
 mod timeline_tests;
 #[cfg(test)]
 mod wire_tests;
@@ -82,6 +89,7 @@ pub use alias::Alias;
 pub use arn::Arn;
 pub use outcome::{Cause, Outcome, OutcomeKind, ReasonKind};
 pub use schedule::Schedule;
+pub use signal::Signal;
 pub use target::Subject;
 pub use time::Time;
 pub use weight::{Version, VersionError, Weight};

@@ -301,6 +301,7 @@ impl Memory {
             health: Health::Unwatched,
             comparison: Comparison::uncounted(),
             probe: Probe::NotSent,
+            checks: Vec::new(),
             interrupted: false,
             stop_now: at_once && self.alias().is_some_and(Alias::is_moving)
                 || (at_once || self.credentials_expired(now)) && self.writes.failures > 0,

@@ -43,8 +43,10 @@ pub fn started(plan: &Plan, resumes: Option<&Note>) -> EventKind {
         bake_seconds: plan.bake.as_secs(),
         alarms: plan.alarms.clone(),
         analysis: Some(plan.comparing()),
+        signals: plan.signals.iter().map(|signal| signal.name.clone()).collect(),
         pre_hook: plan.pre_hook.clone(),
         step_hook: plan.step_hook.clone(),
+        checks: plan.checks.clone(),
         post_hook: plan.post_hook.clone(),
         stands: resumes.map(|note| stands(plan, note)),
     })
@@ -78,6 +80,7 @@ pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
     events.extend(about_probe(plan, earlier, &now.seen));
     events.extend(about_candidate(plan, earlier, &now.seen));
     events.extend(about_hook(plan, earlier, &now.seen));
+    events.extend(about_checks(earlier, &now.seen));
     events.extend(about_alias(plan, before, now));
     events.extend(about_action(plan, before, now));
     events.extend(heartbeat(before, now));
@@ -210,6 +213,14 @@ fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> 
     }
 }
 
+/// Checks whose answer comes to something else than the one before.
+fn about_checks(earlier: Option<&Observation>, now: &Observation) -> Vec<EventKind> {
+    let known = |name: &str| earlier?.checks.iter().find(|check| check.name == name)?.last.as_ref().map(|answer| answer.state);
+    let answered = now.checks.iter().filter_map(|check| Some((&check.name, check.last.as_ref()?)));
+    let changed = answered.filter(|(name, answer)| known(name) != Some(answer.state));
+    changed.map(|(name, answer)| EventKind::Check { name: name.clone(), state: answer.state, why: answer.why.clone() }).collect()
+}
+
 fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKind> {
     let Some(note) = note_of(plan, &now.seen) else { return Vec::new() };
     let earlier = before.and_then(|before| note_of(plan, &before.seen));
@@ -325,7 +336,7 @@ fn about_action(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<Even
         // Every further minute of it is seen in the heartbeats.
         let known = note_of(plan, &now.seen).is_some_and(|note| match doubt {
             HoldReason::Suspicious => !note.held.is_zero(),
-            HoldReason::NoCalls | HoldReason::TooFew => !note.waited.is_zero(),
+            HoldReason::NoCalls | HoldReason::TooFew | HoldReason::Unanswered => !note.waited.is_zero(),
         });
         return (!known).then(|| EventKind::HoldingStep { why: format!("{}{why}", doubt.phrase()) });
     }
@@ -351,6 +362,7 @@ fn held(plan: &Plan, why: &Reason) -> Option<String> {
         Reason::Settling
         | Reason::Preparing
         | Reason::HookRunning
+        | Reason::CheckRunning
         | Reason::Probing
         | Reason::FullMinute
         | Reason::NotDue
@@ -444,6 +456,7 @@ fn waiting_for(why: &Reason) -> String {
         Reason::Settling => return format!("`$LATEST` to finish its update (at most {})", exact(PREPARING)),
         Reason::Preparing => return format!("the version to become Active (at most {})", exact(PREPARING)),
         Reason::HookRunning => "the hook's answer",
+        Reason::CheckRunning => "the answer of a check",
         Reason::FullMinute => "a full minute of metrics",
         Reason::Probing => "the candidate's answers to test events",
         Reason::NotDue => "the next step",

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::CheckSeen;
 use crate::comparison::{Comparison, Probe};
 use crate::group::state::Others;
 use crate::health::Health;
@@ -139,6 +140,9 @@ pub struct Observation {
     pub comparison: Comparison,
     /// How the candidate answered test events, where it was sent some.
     pub probe: Probe,
+    /// What the checks say, as far as they were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckSeen>,
     /// Whether the process was told to stop.
     #[serde(default)]
     pub interrupted: bool,

@@ -19,6 +19,8 @@ words! {
         StepHook = "step_hook",
         /// The post-traffic hook failed.
         PostHook = "post_hook",
+        /// A check failed.
+        Check = "check",
         /// Alarms or metrics could not be read for too long.
         Blind = "blind",
         /// What is watched had no data for too long.
@@ -54,6 +56,7 @@ impl Cause {
             Self::Analysis => Some('n'),
             Self::StepHook => Some('s'),
             Self::PostHook => Some('p'),
+            Self::Check => Some('c'),
             Self::Hand => Some('h'),
             Self::Abort => Some('b'),
             Self::PreHook | Self::Blind | Self::NoData | Self::LowTraffic | Self::Signal | Self::Superseded => None,
@@ -78,6 +81,7 @@ impl Cause {
             Self::PreHook => "the pre-traffic hook failed",
             Self::StepHook => "a step hook failed",
             Self::PostHook => "the post-traffic hook failed",
+            Self::Check => "a check failed",
             Self::Blind => "alarms or metrics could not be read",
             Self::NoData => "the alarms have no data",
             Self::LowTraffic => "too few invocations",
@@ -160,7 +164,7 @@ impl Outcome {
             Self::RolledBack(cause) => match cause {
                 // What the group itself exits with is the first cause of all.
                 Cause::Alarm | Cause::Analysis | Cause::Group => 10,
-                Cause::PreHook | Cause::StepHook | Cause::PostHook => 11,
+                Cause::PreHook | Cause::StepHook | Cause::PostHook | Cause::Check => 11,
                 Cause::Blind | Cause::NoData | Cause::LowTraffic => 12,
                 Cause::Hand | Cause::Abort | Cause::Signal => 13,
                 Cause::Superseded => 21,
@@ -241,6 +245,9 @@ mod tests {
     #[test]
     fn a_cancelled_or_blind_rollout_rejects_nothing() {
         let rejecting: Vec<Cause> = Cause::ALL.iter().copied().filter(|cause| cause.rejects()).collect();
-        assert_eq!(rejecting, [Cause::Alarm, Cause::Analysis, Cause::StepHook, Cause::PostHook, Cause::Hand, Cause::Abort]);
+        assert_eq!(
+            rejecting,
+            [Cause::Alarm, Cause::Analysis, Cause::StepHook, Cause::PostHook, Cause::Check, Cause::Hand, Cause::Abort]
+        );
     }
 }

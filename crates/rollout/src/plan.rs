@@ -9,7 +9,7 @@ use crate::note::{Owner, Phase, PlanHash, RolloutId};
 use crate::policy::Policy;
 pub use crate::policy::{Analysis, HookAnswer, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Preexisting};
 use crate::timing::COUNTS_EVERY;
-use crate::{Schedule, Time, Version};
+use crate::{Schedule, Signal, Time, Version};
 
 /// Where the candidate comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,6 +73,9 @@ pub struct Plan {
     /// Those of them that are made or changed for the candidate: name and rule, without its number.
     #[serde(rename = "managed_alarms")]
     pub managed: Vec<String>,
+    /// What else counts as failed, beside Lambda's errors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<Signal>,
     /// What was chosen about it.
     pub policy: Policy,
     /// Whether the invocations may be counted at all: not part of what was chosen.
@@ -86,6 +89,9 @@ pub struct Plan {
     pub step_hook: Option<String>,
     /// The function to ask before promoting.
     pub post_hook: Option<String>,
+    /// What is asked once a minute while the candidate has traffic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
@@ -102,7 +108,7 @@ impl Deref for Plan {
 impl Plan {
     /// Whether anything but the clock speaks for or against the candidate while it has traffic.
     pub fn watches(&self) -> bool {
-        !self.alarms.is_empty() || self.comparing() == Mode::On
+        !self.alarms.is_empty() || self.comparing() == Mode::On || !self.checks.is_empty()
     }
 
     /// What becomes of the comparison: what was asked for, as far as it is permitted.
@@ -184,7 +190,7 @@ impl Plan {
     pub(crate) fn rows(&self) -> String {
         #[rustfmt::skip]
         let Self {
-            schedule, source, bake, alarms, managed, policy, pre_hook, step_hook, post_hook, group,
+            schedule, source, bake, alarms, managed, signals, policy, pre_hook, step_hook, post_hook, checks, group,
             // Who does it, and when.
             id: _, owner: _, began: _, entry: _, stable: _, countable: _, durable: _,
         } = self;
@@ -192,7 +198,7 @@ impl Plan {
         let Policy {
             preexisting_alarm, insufficient_data, blind_limit, analysis,
             // What changes nothing for a rollout in progress; and how long to bake, which the plan says.
-            poll: _, hook_answer: _, hook_limit: _, on_interrupt: _, again: _, create_alias: _, require_change: _, allow_provisioned: _, bake: _,
+            poll: _, hook_answer: _, hook_limit: _, on_interrupt: _, again: _, create_alias: _, require_change: _, allow_provisioned: _, no_logs: _, bake: _,
         } = policy;
         let Analysis { mode, sensitive, latency, min_requests, max_hold, on_low_traffic } = analysis;
         let weights: Vec<String> = schedule.weights().iter().map(|weight| weight.basis_points().to_string()).collect();
@@ -203,7 +209,8 @@ impl Plan {
             OnLowTraffic::Probe(count) => format!("probe {count}"),
         };
         let millis = |span: &Duration| span.as_millis().to_string();
-        [
+        let signals: Vec<String> = signals.iter().map(|signal| texts(&signal.parts())).collect();
+        let rows = [
             ("weights", weights.join(",")),
             ("every", millis(&schedule.every())),
             ("bake", millis(bake)),
@@ -223,9 +230,11 @@ impl Plan {
             ("post_hook", texts(post_hook)),
             ("code", texts(code)),
             ("group", texts(group)),
-        ]
-        .map(|(name, value)| format!("{name}={value}\n"))
-        .concat()
+        ];
+        // What came later is no row where nothing was chosen.
+        let signals = (!signals.is_empty()).then(|| ("signals", texts(&signals)));
+        let checks = (!checks.is_empty()).then(|| ("checks", texts(checks)));
+        rows.into_iter().chain(signals).chain(checks).map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::plan::{
     Entry, HookAnswer, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source, hash32,
 };
 use crate::policy::Policy;
-use crate::{Schedule, Time, Version};
+use crate::{Schedule, Signal, Time, Version};
 
 const ROWS: &str = "\
 weights=1000,10000\n\
@@ -63,7 +63,19 @@ const CHOICES: &[Choice] = &[
     (|plan| plan.post_hook = Some("check".into()), "post_hook=", "post_hook=5:check,", 0x1987_85fc),
     (|plan| plan.source = Source::Update("abcd".into()), "code=", "code=4:abcd,", 0xd81a_b8eb),
     (|plan| plan.group = vec!["hello".into(), "pricing".into()], "group=", "group=5:hello,7:pricing,", 0x63a7_78d7),
+    (|plan| plan.checks = vec!["monitor".into()], "group=", "group=\nchecks=7:monitor,", 0x7e39_d450),
+    (|plan| plan.signals = vec![signal("5xx=logs:status >= 500")], "group=", "group=\nsignals=30:3:5xx,4:logs,13:status >= 500,,", 0x2abd_129b),
+    (
+        |plan| plan.signals = vec![signal("a=Shop/Failed{Version=${version}}/Shop/All{Version=${version}}"), signal("5xx=logs:status >= 500")],
+        "group=",
+        "group=\nsignals=99:1:a,7:metrics,4:Shop,6:Failed,1:1,7:Version,10:${version},4:Shop,3:All,1:1,7:Version,10:${version},,30:3:5xx,4:logs,13:status >= 500,,",
+        0xc63b_a308,
+    ),
 ];
+
+fn signal(text: &str) -> Signal {
+    text.parse().unwrap()
+}
 
 fn canary() -> Plan {
     Plan { schedule: "Canary10Percent10Minutes".parse().unwrap(), ..plan() }

@@ -196,6 +196,13 @@ options! {
         kind: Kind::Switch, group: "", placeholder: "",
         flag: "allow-provisioned-concurrency" "Roll out even if the alias has provisioned concurrency", shown: "",
     }
+    /// Leave the function's log alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    no_logs: bool = false, {
+        kind: Kind::Switch, group: "", placeholder: "",
+        flag: "no-logs" "Do not look for error lines in the function's log after a rollback", shown: "",
+        key: "noLogs",
+    }
 }
 
 impl Policy {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use crate::check::CheckState;
 use crate::comparison::{AnalysisVerdict, Numbers, Thousandths};
 use crate::event::{EndReason, Event, EventKind, RolloutSummary};
 use crate::format::grouped;
 use crate::health::AlarmState;
 use crate::hook::HookUrl;
+use crate::logged_error::LoggedError;
 use crate::note::RolloutId;
 use crate::plan::Mode;
 use crate::{Cause, Outcome, ReasonKind, Time, Version};
@@ -23,6 +25,8 @@ pub struct Report {
     noticed: Option<Time>,
     reverted: Option<Duration>,
     failed_hook: Option<String>,
+    /// How many checks are asked.
+    checks: usize,
     /// Whether alarms are watched, and whether one was seen in ALARM.
     alarms: (bool, bool),
     analysis: Option<Mode>,
@@ -30,9 +34,9 @@ pub struct Report {
     /// How many test events the candidate answered.
     probed: Option<u32>,
     held_up: bool,
+    evidence: Vec<LoggedError>,
     /// Whether the function is durable, and whether the candidate had traffic that was taken from it.
-    durable: bool,
-    moved_back: bool,
+    durable: (bool, bool),
     /// Whether a person gave the candidate all traffic.
     promoted_manually: bool,
 }
@@ -49,6 +53,7 @@ impl Report {
                 self.candidate = started.candidate;
                 self.alarms.0 = !started.alarms.is_empty();
                 self.analysis = started.analysis;
+                self.checks = started.checks.len();
             }
             EventKind::Published { version } | EventKind::AliasCreated { version } => self.candidate = Some(*version),
             EventKind::RollbackStarted { cause, why, happened, .. } => {
@@ -62,9 +67,11 @@ impl Report {
             }
             EventKind::Compared { opinion, numbers, .. } => self.counted = Some((*opinion, (**numbers).clone())),
             EventKind::ProbeSucceeded { count } => self.probed = Some(*count),
-            EventKind::HookFailed { name, .. } => self.failed_hook = Some(name.clone()),
+            EventKind::HookFailed { name, .. } | EventKind::Check { name, state: CheckState::Failed, .. } => {
+                self.failed_hook = Some(name.clone());
+            }
             EventKind::Restored { moved: true, .. } => {
-                self.moved_back = true;
+                self.durable.1 = true;
                 self.reverted = self.noticed.map(|noticed| event.at.since(noticed));
             }
             _ => {}
@@ -82,13 +89,18 @@ impl Report {
         self.held_up = true;
     }
 
+    /// Takes into account what the candidate logged when it failed.
+    pub fn logged(&mut self, evidence: Vec<LoggedError>) {
+        self.evidence = evidence;
+    }
+
     /// Takes into account that the function is durable: what began on a version stays there.
     pub fn durable(&mut self) {
-        self.durable = true;
+        self.durable.0 = true;
     }
 
     fn executions_stay(&self, outcome: &Outcome) -> bool {
-        self.durable && self.moved_back && matches!(outcome, Outcome::RolledBack(_))
+        self.durable == (true, true) && matches!(outcome, Outcome::RolledBack(_))
     }
 
     /// The ending that these events and this outcome add up to. `detail` is the reason where the events do not hold it, `traffic`
@@ -115,6 +127,7 @@ impl Report {
             exposed: numbers.map(|numbers| numbers.candidate.calls),
             requests: numbers.map(|numbers| numbers.candidate.calls + numbers.stable.calls),
             extra_failures: numbers.map(|numbers| numbers.extra_failures.max(Thousandths(0))),
+            evidence: self.evidence.clone(),
             executions_stay: self.executions_stay(outcome),
             next: self.next(subject, outcome),
         }
@@ -143,6 +156,7 @@ impl Report {
         let began = if self.promoted_manually { "promoted manually, ahead of its schedule" } else { "all steps completed" };
         let mut parts = vec![began.to_owned()];
         parts.extend((watched && !fired).then(|| "no alarm fired".to_owned()));
+        parts.extend((self.checks > 0).then(|| "no check failed".to_owned()));
         parts.extend(self.probed.map(|count| format!("{named} answered {count} of {count} test events")));
         if matches!(self.analysis, Some(Mode::On | Mode::Observe)) {
             let counted = self.counted.as_ref().filter(|(_, numbers)| numbers.candidate.calls > 0);
@@ -162,7 +176,7 @@ impl Report {
                 Some((AnalysisVerdict::Hold | AnalysisVerdict::NoData | AnalysisVerdict::RollBack, _)) | None => {}
             }
         }
-        let nothing = !watched && self.analysis == Some(Mode::Off) && self.probed.is_none();
+        let nothing = !watched && self.checks == 0 && self.analysis == Some(Mode::Off) && self.probed.is_none();
         if nothing { format!("{began}; nothing was watched") } else { parts.join(", ") }
     }
 
@@ -176,7 +190,9 @@ impl Report {
         let mut next = match outcome {
             Outcome::Promoted if self.stable.is_some() => vec![rollback],
             Outcome::Promoted | Outcome::Unchanged | Outcome::Refused => vec![status],
-            Outcome::RolledBack(Cause::Alarm | Cause::Analysis | Cause::PreHook | Cause::StepHook | Cause::PostHook) => {
+            Outcome::RolledBack(
+                Cause::Alarm | Cause::Analysis | Cause::PreHook | Cause::StepHook | Cause::PostHook | Cause::Check,
+            ) => {
                 // Where a URL's server keeps its logs is not known here.
                 if elsewhere { vec![status] } else { vec![logs, status] }
             }

@@ -26,6 +26,18 @@ pub const RENEWAL: Duration = Duration::from_secs(30);
 /// How often to look at the alias and the alarms, where nothing else is said.
 pub const DEFAULT_POLL: Duration = Duration::from_secs(5);
 
+/// How long to look for error lines in a log, after all traffic is back: an end that says why is worth so much of a wait.
+pub const LOG_LIMIT: Duration = Duration::from_secs(15);
+
+/// How often a check is asked.
+pub const CHECK_EVERY: Duration = Duration::from_mins(1);
+
+/// How long a check may take to answer.
+pub const CHECK_LIMIT: Duration = CHECK_EVERY;
+
+/// How old the question may be to which a check answered that all is well: a minute between two questions, and one for the answer.
+pub const CHECK_FRESH: Duration = Duration::from_mins(2);
+
 /// How often calls are counted: `CloudWatch` has them by the minute.
 pub const COUNTS_EVERY: Duration = Duration::from_mins(1);
 

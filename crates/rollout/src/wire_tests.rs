@@ -6,6 +6,7 @@ use serde_json::{from_str, to_string};
 
 use crate::action::{Action, Reason};
 use crate::alias::Target;
+use crate::check::CheckState;
 use crate::comparison::{AnalysisVerdict, Comparison, Probe};
 use crate::event::{Event, EventKind, HookPhase};
 use crate::group::Stage;
@@ -75,7 +76,8 @@ frozen!(events, EventKind {
     EventKind::RollbackStarted { .. } => r#"{"type":"rollback_started","cause":"alarm","why":"it went off","happened_at":"2026-11-23T14:03:13.000Z","alarm":"errors"}"#,
     EventKind::Restored { .. } => r#"{"type":"restored","version":"41","moved":true}"#,
     EventKind::Promoted { .. } => r#"{"type":"promoted","version":"42"}"#,
-    EventKind::Outcome(_) => r#"{"type":"outcome","outcome":"rolled_back","exit_code":10,"reason":{"kind":"alarm","detail":"it went off"},"stable":"41","candidate":"42","rollout_id":"7f3ac2e1","traffic":"100% on 41","took_ms":90000,"noticed_ms":null,"reverted_ms":250,"exposed":10,"requests":100,"extra_failures":1.5,"next":["canaryctl status hello"]}"#,
+    EventKind::Check { .. } => r#"{"type":"check","name":"monitor","state":"unsure","why":"no answer within 1m"}"#,
+    EventKind::Outcome(_) => r#"{"type":"outcome","outcome":"rolled_back","exit_code":10,"reason":{"kind":"alarm","detail":"it went off"},"stable":"41","candidate":"42","rollout_id":"7f3ac2e1","traffic":"100% on 41","took_ms":90000,"noticed_ms":null,"reverted_ms":250,"exposed":10,"requests":100,"extra_failures":1.5,"evidence":[{"line":"no price for 7","count":31,"first_at":"2026-11-23T14:03:13.000Z","request_id":"8f3c","on_stable":0}],"next":["canaryctl status hello"]}"#,
     EventKind::GroupOutcome(_) => r#"{"type":"group_outcome","exit_code":3,"together":true,"members":[{"function":"hello","alias":"live","outcome":"refused","exit_code":3,"reason":{"kind":"held_up","detail":"pricing cannot begin"},"stable":"41","candidate":null,"rollout_id":"7f3ac2e1","traffic":"100% on 41","took_ms":0,"noticed_ms":null,"reverted_ms":null,"exposed":null,"requests":null,"extra_failures":null,"next":[]}]}"#,
 } but EventKind::Observed(_) | EventKind::Unknown);
 
@@ -220,6 +222,7 @@ written!(waits, Reason {
     Reason::Settling, Reason::Settling => r#""settling""#,
     Reason::Preparing, Reason::Preparing => r#""preparing""#,
     Reason::HookRunning, Reason::HookRunning => r#""hook_running""#,
+    Reason::CheckRunning, Reason::CheckRunning => r#""check_running""#,
     Reason::NotDue, Reason::NotDue => r#""not_due""#,
     Reason::Baking, Reason::Baking => r#""baking""#,
     Reason::Paused(_), Reason::Paused(AT) => r#"{"paused":"2026-11-23T14:03:13.000Z"}"#,
@@ -256,12 +259,13 @@ fn words() {
     }
     assert_eq!(
         all(Cause::ALL),
-        "alarm analysis pre_hook step_hook post_hook blind no_data low_traffic hand abort signal superseded failed unchanged rejected group"
+        "alarm analysis pre_hook step_hook post_hook check blind no_data low_traffic hand abort signal superseded failed unchanged rejected group"
     );
     assert_eq!(all(AlarmState::ALL), "OK ALARM INSUFFICIENT_DATA");
-    assert_eq!(all(HoldReason::ALL), "suspicious no_invocations too_few_invocations");
+    assert_eq!(all(HoldReason::ALL), "suspicious no_invocations too_few_invocations check_running");
     assert_eq!(all(AnalysisVerdict::ALL), "pass hold rollback no_data low_power");
-    assert_eq!(all(HookPhase::ALL), "pre-traffic step post-traffic");
+    assert_eq!(all(HookPhase::ALL), "pre-traffic step post-traffic check");
+    assert_eq!(all(CheckState::ALL), "passed failed unsure");
     assert_eq!(all(Certainty::ALL), "written read read_twice");
     assert_eq!(all(AfterPause::ALL), "resume rollback");
     assert_eq!(all(Preexisting::ALL), "fail ignore wait");

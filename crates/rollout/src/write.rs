@@ -51,7 +51,9 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
             let (longer, due) = (until.since(from), Some(*until));
             let note = match doubt {
                 HoldReason::Suspicious => Note { due, held: note.held + longer, ..note },
-                HoldReason::NoCalls | HoldReason::TooFew => Note { due, waited: note.waited + longer, ..note },
+                HoldReason::NoCalls | HoldReason::TooFew | HoldReason::Unanswered => {
+                    Note { due, waited: note.waited + longer, ..note }
+                }
             };
             renoted(seen, alias, note)
         }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::time::Time;
+
 /// What a page answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
@@ -42,6 +44,8 @@ impl WebPage {
 /// A question that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
+    /// When.
+    pub at: Time,
     /// The address, query included.
     pub address: String,
     /// What was sent.
@@ -64,13 +68,17 @@ impl Web {
     }
 
     /// What comes back, and when; `None` where there is no such host, and no time where nothing ever comes.
-    pub(crate) fn visit(&mut self, request: &http::Request<Bytes>) -> Option<(http::Response<Bytes>, Option<Duration>)> {
+    pub(crate) fn visit(
+        &mut self,
+        request: &http::Request<Bytes>,
+        at: Time,
+    ) -> Option<(http::Response<Bytes>, Option<Duration>)> {
         let origin = format!("{}://{}/", request.uri().scheme_str()?, request.uri().authority()?);
         if !self.pages.keys().any(|address| address.starts_with(&origin)) {
             return None;
         }
         if self.visits.len() < MOST_VISITS {
-            self.visits.push(Visit { address: request.uri().to_string(), body: request.body().clone() });
+            self.visits.push(Visit { at, address: request.uri().to_string(), body: request.body().clone() });
         }
         let address = format!("{origin}{}", request.uri().path().trim_start_matches('/'));
         let missing = WebPage::new(404, "there is no such page");

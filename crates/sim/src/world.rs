@@ -435,7 +435,7 @@ impl World {
         self.advance(now);
         let verdict = self.faults.judge(("Visit", ""), "anonymous", self.now, &mut self.rng);
         let delay = verdict.delay + self.latency();
-        let found = if verdict.effect == Some(Effect::Refuse) { None } else { self.web.visit(request) };
+        let found = if verdict.effect == Some(Effect::Refuse) { None } else { self.web.visit(request, self.now) };
         let Some((response, after)) = found else { return Reply { answer: Answer::Refused, delay } };
         match (verdict.effect, after) {
             (Some(Effect::LostAnswer), _) => Reply { answer: Answer::Lost, delay },

@@ -2,6 +2,7 @@
 
 pub(crate) mod healthy;
 pub(crate) mod rules;
+pub(crate) mod streams;
 
 use analysis::{Minute, Parameters, Test};
 use serde_json::Value;

@@ -169,7 +169,7 @@ impl Chance {
         Tenth { calls, bad_with_canary: self.binomial(calls, canary), bad_with_stable: self.binomial(calls, stable) }
     }
 
-    fn binomial(&mut self, calls: f64, rate: f64) -> f64 {
+    pub(super) fn binomial(&mut self, calls: f64, rate: f64) -> f64 {
         // Call by call, from one failed call to the next.
         if rate >= 1.0 {
             return calls;

@@ -67,6 +67,7 @@ calls! {
     DescribeAlarms: "cloudwatch:DescribeAlarms", Own;
     DescribeAlarmHistory: "cloudwatch:DescribeAlarmHistory", Own;
     GetMetricData: "cloudwatch:GetMetricData", Own;
+    ListMetrics: "cloudwatch:ListMetrics", Own;
     ListTagsForResource: "cloudwatch:ListTagsForResource", Own;
     PutMetricAlarm: "cloudwatch:PutMetricAlarm", Own;
     SetAlarmState: "cloudwatch:SetAlarmState", Own;

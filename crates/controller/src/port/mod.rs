@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use rollout::health::AlarmSeen;
 use rollout::hook::HookUrl;
+use rollout::signal::SignalMetric;
 use rollout::target::{FunctionName, Qualified, Subject};
-use rollout::{Alias, Time, Version};
+use rollout::{Alias, Signal, Time, Version};
 
 pub use calls::{Call, CallLimit};
 pub use error::CloudError;
@@ -110,9 +111,22 @@ pub trait Cloud {
     /// When an alarm last went to ALARM since `since`, if it did: read from its history, composites too.
     fn last_red(&self, name: &str, since: Time) -> impl Future<Output = Answer<Option<Time>>>;
 
-    /// Counts the calls of each pair's versions, minute by minute, in the pairs' order. Minutes in which neither has data are left
-    /// out; what is given of one pair is whole, or an error.
-    fn counts(&self, pairs: &[VersionPair]) -> impl Future<Output = Dated<Vec<Answer<Vec<MinuteCounts>>>>>;
+    /// Counts the calls of each pair's versions, minute by minute, in the pairs' order, and what their signals' metrics count. What is given of
+    /// one pair is whole, or an error.
+    fn counts(&self, pairs: &[VersionPair]) -> impl Future<Output = Dated<Vec<Answer<PairCounts>>>>;
+
+    /// What the metrics of signals counted of a version in the past, in their order, from then to then in parts of a span. Parts without data
+    /// are left out.
+    fn signal_past(
+        &self,
+        of: (&Subject, Version),
+        signals: &[Signal],
+        past: (Time, Time, Duration),
+    ) -> impl Future<Output = Answer<Vec<Vec<(Time, SignalCounts)>>>>;
+
+    /// The metrics of this name that had data in the last two weeks: those of a namespace with these dimensions, whatever their values; without
+    /// a namespace one page of all.
+    fn known_metrics(&self, of: Option<&SignalMetric>, name: &str) -> impl Future<Output = Answer<Vec<KnownMetric>>>;
 
     /// What the calls of an alias were like, whichever version answered, in parts of `every`. Parts without calls are left out.
     fn baseline(&self, subject: &Subject, from: Time, to: Time, every: Duration) -> impl Future<Output = Answer<Vec<Baseline>>>;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rollout::alias::Revision;
 use rollout::candidate::{Facts, State, Update};
 use rollout::target::Subject;
-use rollout::{Alias, Time, Version};
+use rollout::{Alias, Signal, Time, Version};
 
 use super::calls::Call;
 
@@ -33,13 +33,19 @@ pub struct Configuration {
     pub role: String,
     /// The dead-letter queue or topic.
     pub dead_letter: Option<String>,
-    /// The log group that it is said to write to; `None` where nothing was said, and it is `/aws/lambda/` and the function's name.
+    /// The log group that it was given; without one it writes to `/aws/lambda/` and its name.
     pub log_group: Option<String>,
     /// Everything else that makes one version another than the next: environment, memory, layers and the like.
     pub frozen: FunctionConfigSnapshot,
 }
 
 impl Configuration {
+    /// The log group that it writes to.
+    pub fn log_group(&self) -> String {
+        let name = || self.arn.split(':').nth(6).unwrap_or_default();
+        self.log_group.clone().unwrap_or_else(|| default_log_group(name()))
+    }
+
     /// What decides whether it can take traffic.
     pub fn facts(&self) -> Facts<'_> {
         Facts {
@@ -90,6 +96,11 @@ pub struct FunctionConfigSnapshot {
     pub capacity_provider: Option<String>,
 }
 
+/// The log group of a function that was given none.
+pub fn default_log_group(function: &str) -> String {
+    format!("/aws/lambda/{function}")
+}
+
 /// Code to put into `$LATEST`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -112,6 +123,54 @@ pub struct VersionPair {
     pub from: Time,
     /// What counts as slow, where that is to be counted.
     pub limits: Option<Limits>,
+    /// The signals whose metrics are counted too; those in logs are not.
+    pub signals: Vec<Signal>,
+}
+
+/// What was counted of a pair.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PairCounts {
+    /// Minute by minute, those left out in which neither version has data.
+    pub minutes: Vec<MinuteCounts>,
+    /// The same of each signal, in their order.
+    pub signals: Vec<Vec<SignalMinute>>,
+}
+
+/// One minute of a signal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SignalMinute {
+    /// When it began.
+    pub start: Time,
+    /// What stable counted.
+    pub stable: SignalCounts,
+    /// What the candidate counted.
+    pub candidate: SignalCounts,
+}
+
+/// What a signal counted of a version.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SignalCounts {
+    /// The requests; 0 where it has no metric for them, and the invocations stand for them.
+    pub requests: f64,
+    /// Those that failed, or more where two series are out of step.
+    pub failures: f64,
+}
+
+impl SignalCounts {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: &Self) -> Self {
+        Self { requests: self.requests + other.requests, failures: self.failures + other.failures }
+    }
+}
+
+/// A metric that exists: its namespace and the names and values of its dimensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownMetric {
+    /// The namespace.
+    pub namespace: String,
+    /// The dimensions.
+    pub dimensions: BTreeMap<String, String>,
 }
 
 /// What counts as slow, in milliseconds: what 90, and 99, of 100 of stable's calls took at most before the rollout, and a little more

@@ -7,8 +7,10 @@ mod features;
 mod hooks;
 mod metrics;
 pub(crate) mod problem;
+mod signals;
 pub(crate) mod versions;
 
+use futures_util::future::join_all;
 use rollout::admission::{Admission, admission};
 use rollout::alias::{AliasState, alias_state};
 use rollout::format::exact;
@@ -18,6 +20,7 @@ use rollout::plan::{Entry, Plan};
 use rollout::target::Subject;
 use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK, SHORT_SESSION};
 
+use crate::expectation::SignalPast;
 use crate::port::{Call, Clock, Cloud};
 use crate::request::Request;
 
@@ -29,6 +32,7 @@ use hooks::{hook, probe};
 use metrics::{counts, low_power, slowness};
 use problem::unreadable;
 pub use problem::{Preflight, Problem};
+use signals::signals;
 use versions::{owning_stack, resets, versions};
 
 impl Preflight {
@@ -71,6 +75,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         nothing_to_do: false,
         resumes: None,
         baseline: counts.baseline,
+        signal_past: SignalPast::default(),
         lease_holder: None,
     };
     find_way_in(cloud, request, &mut found);
@@ -78,11 +83,15 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         return found;
     }
     found.warnings.extend(low_power(&found.plan, &found.baseline));
+    let began = found.resumes.as_ref().map_or(found.plan.began, |note| note.started_at);
+    let signals = Box::pin(signals(cloud, request, &found.plan, &found.baseline, began)).await;
+    found.warnings.extend(signals.warnings);
+    found.signal_past = signals.past;
     let (problems, callers) =
         tokio::join!(Box::pin(look_around(cloud, request, &mut found)), Box::pin(callers(cloud, clock, subject)));
     found.callers.bypass = callers.bypass;
     found.callers.unseen.extend(callers.unseen);
-    let problems = [counts.problems, problems].concat();
+    let problems = [counts.problems, signals.problems, problems].concat();
     // A weight that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one in progress.
     if found.resumes.is_some() {
         found.warnings.extend(problems.iter().map(ToString::to_string));
@@ -126,7 +135,8 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
     problems.extend(alarms.problems);
     found.in_alarm = alarms.in_alarm;
     found.warnings.extend(alarms.warnings);
-    problems.extend([pre, step, post, probe].into_iter().flatten());
+    let checks = join_all(request.checks.iter().map(|check| hook(cloud, Some(check)))).await;
+    problems.extend([pre, step, post, probe].into_iter().chain(checks).flatten());
     problems.extend(about_credentials(cloud, &found.plan));
     found.warnings.extend(about_session(cloud, &found.plan).await);
     problems

@@ -7,6 +7,7 @@ use rollout::note::Note;
 use rollout::plan::Plan;
 
 use super::callers::Callers;
+use crate::expectation::SignalPast;
 use crate::port::{Baseline, CloudError, Configuration, Failure};
 
 /// Something that keeps a rollout from beginning, and what to do about it.
@@ -95,6 +96,8 @@ pub struct Preflight {
     pub resumes: Option<Note>,
     /// What the alias was used to in the hour before the rollout, where that could be read and is to be compared with.
     pub baseline: Option<Baseline>,
+    /// What the signals counted of the stable version in that hour, where it could be read.
+    pub(crate) signal_past: SignalPast,
     /// The note of a rollout whose owner may still be there: nothing else was looked at.
     pub lease_holder: Option<Note>,
 }

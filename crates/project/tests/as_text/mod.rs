@@ -51,6 +51,9 @@ impl Writer {
         for at in &settings.alarms {
             line("alarm", Some(self.at(at, alarm)));
         }
+        for at in &settings.signals {
+            line("signal", Some(self.at(at, ToString::to_string)));
+        }
         line("pre hook", settings.pre_hook.as_ref().map(|at| self.at(at, hook)));
         line("post hook", settings.post_hook.as_ref().map(|at| self.at(at, hook)));
         line("step hook", settings.step_hook.as_ref().map(|at| self.at(at, hook)));

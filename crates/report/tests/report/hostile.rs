@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::fixtures::{rendered, text};
 
 /// The records: together they have every kind of event.
-const RECORDS: [&str; 4] = ["recorded/analysis", "first_deployment", "failed_pre_hook", "held"];
+const RECORDS: [&str; 5] = ["recorded/analysis", "first_deployment", "failed_pre_hook", "held", "other_kinds"];
 
 const ATTACK: &str = "a\u{1b}]0;pwned\u{7}\u{1b}[2J\r\n::error::pwned\n##[command]x ##vso[task]y\u{202e}\u{200b}";
 
@@ -102,6 +102,20 @@ fn assert_harmless(text: &str, of: &str) {
         let command = line.trim_start().starts_with("::") || line.contains("##[") || line.contains("##vso[");
         assert!(!command, "{of}: {line:?}");
     }
+}
+
+/// A kind that is in none of the records would be written by reporters that nobody tried it on.
+#[test]
+fn the_records_have_every_kind_of_event() {
+    let source = include_str!("../../../rollout/src/event.rs");
+    let variants = source.split("pub enum EventKind {").nth(1).unwrap().split("\n}").next().unwrap();
+    let named = |line: &'static str| line.strip_prefix("    #[serde(rename = \"")?.strip_suffix("\")]");
+    let kinds: BTreeSet<String> = variants.lines().filter_map(named).map(str::to_owned).collect();
+    let kind = |line: &str| serde_json::from_str::<Value>(line).unwrap()["type"].as_str().unwrap().to_owned();
+    let records = RECORDS.map(|name| text(&format!("{name}.jsonl")));
+    let tried = records.iter().flat_map(|record| record.lines()).map(kind).collect();
+    assert_eq!(kinds.difference(&tried).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert!(kinds.len() > 25, "{kinds:?}");
 }
 
 #[test]

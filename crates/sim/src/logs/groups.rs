@@ -11,12 +11,14 @@ pub(super) struct Groups {
     pub(super) account: String,
     region: String,
     by_name: BTreeMap<String, Group>,
+    /// The names of functions' own groups: a name is needed at each invocation.
+    own: BTreeMap<String, String>,
     rng: fastrand::Rng,
 }
 
 impl Groups {
     pub(super) fn new(account: &str, region: &str, rng: fastrand::Rng) -> Self {
-        Self { account: account.to_owned(), region: region.to_owned(), by_name: BTreeMap::new(), rng }
+        Self { account: account.to_owned(), region: region.to_owned(), by_name: BTreeMap::new(), own: BTreeMap::new(), rng }
     }
 
     /// The bits of a request's or a query's id.
@@ -25,14 +27,15 @@ impl Groups {
     }
 
     pub(super) fn write(&mut self, function: &str, version: Option<u32>, output: &Arc<Output>, invocation: Invocation) {
-        let own = output.group.is_none().then(|| format!("/aws/lambda/{function}"));
-        let Some(name) = output.group.as_ref().or(own.as_ref()) else { return };
-        if !self.by_name.contains_key(name) {
-            self.by_name.insert(name.clone(), Group::new(invocation.at));
+        if output.group.is_none() && !self.own.contains_key(function) {
+            self.own.insert(function.to_owned(), format!("/aws/lambda/{function}"));
         }
+        let Some(name) = output.group.as_ref().or_else(|| self.own.get(function)) else { return };
         if let Some(group) = self.by_name.get_mut(name) {
-            group.write(function, version, output, invocation, &mut self.rng);
+            return group.write(function, version, output, invocation, &mut self.rng);
         }
+        let group = self.by_name.entry(name.clone()).or_insert_with(|| Group::new(invocation.at));
+        group.write(function, version, output, invocation, &mut self.rng);
     }
 
     /// All groups by name, in the order of ASCII.

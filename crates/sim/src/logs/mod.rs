@@ -68,6 +68,9 @@ impl Logs {
         invocation: Invocation,
     ) -> Vec<Sample> {
         self.groups.write(function, version, output, invocation);
+        if output.is_silent() {
+            return Vec::new();
+        }
         let label = group::label(version);
         output.samples(&invocation, Runner { function, version: &label })
     }

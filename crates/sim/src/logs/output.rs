@@ -147,6 +147,11 @@ impl Output {
         self.lines(invocation, runner).iter().flat_map(|line| [line.text.as_str(), ends(line)]).collect()
     }
 
+    /// Whether the function writes nothing itself.
+    pub(super) fn is_silent(&self) -> bool {
+        self.embedded.is_none() && self.line.is_none() && self.on_error.is_empty()
+    }
+
     /// The metrics in the lines of an invocation.
     pub(super) fn samples(&self, invocation: &Invocation, runner: Runner<'_>) -> Vec<Sample> {
         if self.line.iter().chain(&self.on_error).any(|line| line.contains(EMBEDDED)) {

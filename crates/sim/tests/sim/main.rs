@@ -4,6 +4,7 @@
 
 mod faults;
 mod lambda;
+mod logs;
 mod metrics;
 mod reading;
 mod recorded;

@@ -1,15 +1,11 @@
 //! What functions write is found by reading and by queries, in CloudWatch Logs' own protocol.
 
-#![expect(clippy::unwrap_used, reason = "only tests use it")]
-
-#[expect(dead_code, reason = "each test file uses its own part of the client")]
-mod wire;
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sim::{Effect, Fault, Settings};
-use wire::{Client, Seen};
+
+use crate::wire::{Client, Seen};
 
 const GROUP: &str = "/aws/lambda/f";
 
