@@ -3,6 +3,7 @@
 use rollout::comparison::{AnalysisVerdict, Comparison, Unseen};
 use rollout::health::ReadError;
 use rollout::memory::Memory;
+use rollout::note::Note;
 use rollout::plan::Plan;
 use rollout::{Subject, Time, agenda};
 
@@ -62,9 +63,7 @@ impl Metrics {
         let failed = |why: String, throttled| ReadError { why: format!("the invocations cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
-                let (minutes, signals) = (&counted.minutes, &counted.signals);
-                let (baseline, past) = (&self.baseline, &self.past);
-                let found = find(&Counted { plan, note: &note, minutes, baseline, signals, past, reason, now });
+                let found = find(&self.held_against(plan, &note, &counted, reason, now));
                 self.counted = counted;
                 found.map_err(|why| failed(why, false))
             }
@@ -84,6 +83,18 @@ impl Metrics {
         Ok(())
     }
 
+    fn held_against<'a>(
+        &'a self,
+        plan: &'a Plan,
+        note: &'a Note,
+        counted: &'a PairCounts,
+        reason: Option<&'a str>,
+        now: Time,
+    ) -> Counted<'a> {
+        let (minutes, signals) = (&counted.minutes, &counted.signals);
+        Counted { plan, note, minutes, baseline: &self.baseline, signals, past: &self.past, reason, now }
+    }
+
     /// Whether no invocation of the candidate is counted, though `CloudWatch` should have had some by now, and nothing is decided yet.
     pub(crate) fn is_overdue(&self) -> bool {
         let Comparison::Read { finding, .. } = &self.comparison else { return false };
@@ -95,11 +106,9 @@ impl Metrics {
     pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory, now: Time) -> Comparison {
         let mut comparison = self.comparison.clone();
         if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {
-            let PairCounts { minutes, signals } = &self.counted;
-            let (baseline, past) = (&self.baseline, &self.past);
-            finding.step_calls = step_calls(&note, minutes);
-            let of = Counted { plan, note: &note, minutes, baseline, signals, past, reason: None, now };
-            finding.unseen = finding.unseen.or_else(|| unseen(&of).map(|_| Unseen::Early));
+            finding.step_calls = step_calls(&note, &self.counted.minutes);
+            let overdue = unseen(&self.held_against(plan, &note, &self.counted, None, now));
+            finding.unseen = finding.unseen.or_else(|| overdue.map(|_| Unseen::Early));
         }
         comparison
     }
