@@ -361,6 +361,13 @@ impl Cloud for Aws {
         Ok(metric.iter().map(metric_watch).chain(composite).chain(log.iter().map(log_watch)).collect())
     }
 
+    async fn has_log_group(&self, name: &str) -> Answer<bool> {
+        let request = self.logs().describe_log_groups().log_group_name_prefix(name);
+        // Of names that begin alike the shortest comes first.
+        let found = request.send().await.map_err(failed(Call::DescribeLogGroups))?;
+        Ok(found.log_groups().iter().any(|group| group.log_group_name() == Some(name)))
+    }
+
     async fn start_query(&self, query: &LogQuery) -> Answer<String> {
         let seconds = |at: Time| i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
         let request = self

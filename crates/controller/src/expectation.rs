@@ -13,6 +13,7 @@ use rollout::plan::Plan;
 use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
 use rollout::{Time, Version, Weight};
 
+use crate::log_signals::LogCounts;
 use crate::port::{Baseline, MinuteCounts, SignalCounts, SignalMinute};
 
 /// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
@@ -40,6 +41,8 @@ pub(crate) struct Counted<'a> {
     /// What was counted of the signals, in the plan's order, and before the rollout.
     pub(crate) signals: &'a [Vec<SignalMinute>],
     pub(crate) past: &'a SignalPast,
+    /// What was counted of the signals in the log.
+    pub(crate) logs: &'a LogCounts,
     /// What AWS says of why no invocation of the candidate is counted, where it was asked.
     pub(crate) reason: Option<&'a str>,
     pub(crate) now: Time,
@@ -233,8 +236,9 @@ mod tests {
             let phase = Phase::Shift { weight, step: 1, steps: 2 };
             let note = Note { since: began + Duration::from_secs(40), ..Note::new(id, owner, phase, began) };
             let now = began + Duration::from_secs(seconds);
-            let (signals, past) = (&[], &SignalPast::default());
-            let of = Counted { plan: &plan, note: &note, minutes: &minutes, baseline: &None, signals, past, reason: None, now };
+            let (baseline, past, logs) = (&None, &SignalPast::default(), &LogCounts::default());
+            let of =
+                Counted { plan: &plan, note: &note, minutes: &minutes, baseline, signals: &[], past, logs, reason: None, now };
             whole(expected_of_candidate(&of, now))
         };
         assert_eq!([40, 60, 120].map(|seconds| expected(50, seconds)), [0, 10, 40]);

@@ -23,6 +23,7 @@ mod identity;
 mod interrupt;
 mod jobs;
 mod log_query;
+mod log_signals;
 mod managed_alarms;
 mod manual_command;
 mod manual_rollback;

@@ -182,6 +182,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         GetMetricData: signal_past(of: (&Subject, Version), signals: &[Signal], past: (Time, Time, Duration)) -> Vec<Vec<(Time, SignalCounts)>>;
         ListMetrics: known_metrics(of: Option<&SignalMetric>, name: &str) -> Vec<KnownMetric>;
         GetMetricData: calls(function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Vec<f64>;
+        DescribeLogGroups: has_log_group(name: &str) -> bool;
         StartQuery: start_query(query: &LogQuery) -> String;
         GetQueryResults: query_results(id: &str) -> Option<LogRows>;
         StopQuery: stop_query(id: &str) -> ();

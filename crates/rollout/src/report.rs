@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::check::CheckState;
-use crate::comparison::{AnalysisVerdict, Numbers, SharedDegradation, Thousandths};
+use crate::comparison::{AnalysisVerdict, Numbers, SharedDegradation};
 use crate::event::{EndReason, Event, EventKind, RolloutSummary};
 use crate::format::grouped;
 use crate::health::AlarmState;
@@ -138,7 +138,7 @@ impl Report {
             reverted_ms: self.reverted.map(millis),
             exposed: numbers.map(|numbers| numbers.candidate.calls),
             requests: numbers.map(|numbers| numbers.candidate.calls + numbers.stable.calls),
-            extra_failures: numbers.map(|numbers| numbers.extra_failures.max(Thousandths(0))),
+            extra_failures: numbers.map(Numbers::most_extra_failures),
             observed_invocations: self.observed(outcome),
             shared_degradation: self.together.clone(),
             evidence: self.evidence.clone(),

@@ -168,6 +168,9 @@ pub trait Cloud {
     /// What alarms look at, composites too. Those that do not exist are left out.
     fn watches(&self, names: &[String]) -> impl Future<Output = Answer<Vec<Watch>>>;
 
+    /// Whether there is a log group of this name.
+    fn has_log_group(&self, name: &str) -> impl Future<Output = Answer<bool>>;
+
     /// Begins a query of `CloudWatch` Logs Insights; gives the id by which its answer is asked for.
     fn start_query(&self, query: &LogQuery) -> impl Future<Output = Answer<String>>;
 

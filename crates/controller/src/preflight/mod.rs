@@ -22,7 +22,7 @@ use rollout::target::Subject;
 use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK, SHORT_SESSION};
 
 use crate::expectation::SignalPast;
-use crate::port::{Call, Clock, Cloud};
+use crate::port::{Call, Clock, Cloud, Configuration, default_log_group};
 use crate::request::Request;
 
 use alarms::alarms;
@@ -34,7 +34,7 @@ use hooks::{hook, probe};
 use metrics::{counts, low_power, slowness};
 use problem::unreadable;
 pub use problem::{Preflight, Problem};
-use signals::signals;
+use signals::{log_of_signals, signals};
 use versions::{owning_stack, resets, versions};
 
 impl Preflight {
@@ -102,7 +102,9 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     (found.callers.bypass, found.callers.urls) = (callers.bypass, callers.urls);
     let comparison = (subject, &found.plan, &found.baseline);
     found.handled_unseen = Box::pin(handled(cloud, clock, comparison, &found.callers.urls)).await;
-    let problems = [counts.problems, signals.problems, problems].concat();
+    let group = found.stable.as_ref().map_or_else(|| default_log_group(&subject.function.name), Configuration::log_group);
+    let no_log = Box::pin(log_of_signals(cloud, &found.plan, &group)).await;
+    let problems = [counts.problems, signals.problems, no_log.into_iter().collect(), problems].concat();
     // A weight that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one in progress.
     if found.resumes.is_some() {
         found.warnings.extend(problems.iter().map(ToString::to_string));
