@@ -1,6 +1,6 @@
 //! When are invocations counted, and what is kept of that? Once a minute, or just before the weight would rise.
 
-use rollout::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Unseen};
+use rollout::comparison::{AnalysisVerdict, Comparison, Unseen};
 use rollout::health::ReadError;
 use rollout::memory::Memory;
 use rollout::note::Note;
