@@ -340,8 +340,10 @@ impl Cloud for Aws {
         Ok(found.function_url_configs().iter().map(described).collect())
     }
 
-    async fn policy(&self, function: &FunctionName) -> Answer<Option<String>> {
-        match self.lambda.get_policy().function_name(function.reference()).send().await.map_err(failed(Call::GetPolicy)) {
+    async fn policy(&self, function: &Qualified) -> Answer<Option<String>> {
+        let request = self.lambda.get_policy().function_name(function.function.reference());
+        let request = request.set_qualifier(function.qualifier.clone());
+        match request.send().await.map_err(failed(Call::GetPolicy)) {
             Ok(found) => Ok(found.policy),
             // A function without a policy is answered as one that does not exist.
             Err(error) if error.failure == Failure::NotFound => Ok(None),

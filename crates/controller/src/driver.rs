@@ -63,6 +63,9 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     if found.plan.durable {
         sink.durable();
     }
+    if found.handled_unseen.is_some() {
+        sink.cannot_see("failures that it handles itself could not be seen");
+    }
     if let Some(end) = io.cloud.expiry() {
         let text = format!(
             "the credentials expire at {}; two minutes before that, the rollout is interrupted as if by a signal",

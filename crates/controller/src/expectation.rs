@@ -62,10 +62,12 @@ pub(crate) fn expected_calls(plan: &Plan, baseline: &Reference) -> Option<f64> {
 fn usual(baseline: &Baseline, span: Duration) -> f64 {
     let mean = baseline.calls / PAST.as_secs_f64() * span.as_secs_f64();
     let began = baseline.start + PAST;
+    // In the minute in which it began, not all is of the time before.
+    let whole = || baseline.minutes.iter().filter(|(minute, _)| *minute + MINUTE <= began);
     // The newest minutes may not be counted yet: then the time before the last that is.
-    let counted = baseline.minutes.last().map(|(minute, _)| *minute + MINUTE);
+    let counted = whole().next_back().map(|(minute, _)| *minute + MINUTE);
     let end = counted.filter(|end| *end + CLOUDWATCH_SETTLED >= began).unwrap_or(began);
-    let lately = baseline.minutes.iter().map(|(minute, calls)| calls * part(*minute, end - span, end)).sum();
+    let lately = whole().map(|(minute, calls)| calls * part(*minute, end - span, end)).sum();
     mean.max(lately)
 }
 
@@ -205,6 +207,9 @@ mod tests {
         // It began five minutes ago, and the last two are not counted yet.
         let lately = [(5, 20.0), (4, 20.0), (3, 20.0)];
         assert_eq!([0, 30, 60, 150, 180, 600].map(|span| usual_in(&lately, span)), [0, 10, 20, 50, 60, 60]);
+        // What is counted of the minute in which the rollout began is no measure.
+        let begun = Baseline { minutes: vec![(began - MINUTE, 20.0), (began - MINUTE / 2, 1.0)], ..baseline(&[]) };
+        assert_eq!(whole(usual(&begun, MINUTE)), 20);
         // Nobody says that it lasts: after an hour it is what the hour had.
         assert_eq!(usual_in(&lately, 2 * 3_600), 120);
         // It ended long ago: the mean is all that is known of it.

@@ -1,13 +1,13 @@
 //! When are invocations counted, and what is kept of that? Once a minute, or just before the weight would rise.
 
-use rollout::comparison::{AnalysisResult, AnalysisVerdict, Comparison, Unseen};
+use rollout::comparison::{AnalysisVerdict, Comparison, Unseen};
 use rollout::health::ReadError;
 use rollout::memory::Memory;
 use rollout::note::Note;
 use rollout::plan::Plan;
 use rollout::{Subject, Time, agenda};
 
-use crate::expectation::{Counted, Reference, SignalPast};
+use crate::expectation::{Counted, Reference, SignalPast, unseen};
 use crate::log_signals::LogSignals;
 use crate::metrics_analysis::{find, limits, step_calls};
 use crate::port::{CloudError, Dated, Failure, PairCounts, VersionPair};
@@ -65,7 +65,9 @@ impl Metrics {
         let found = match counts {
             Ok(counted) => {
                 self.counted = counted;
-                self.find(plan, &note, logs, reason, now).map_err(|why| failed(why, false))
+                let unreadable = logs.unreadable(now).map_or(Ok(()), Err);
+                let found = unreadable.and_then(|()| find(&self.held_against((plan, &note), logs, reason, now)));
+                found.map_err(|why| failed(why, false))
             }
             Err(error) => Err(failed(error.to_string(), error.failure == Failure::Throttled)),
         };
@@ -83,20 +85,15 @@ impl Metrics {
         Ok(())
     }
 
-    fn find(
-        &self,
-        plan: &Plan,
-        note: &Note,
-        logs: &LogSignals<'_>,
-        reason: Option<&str>,
+    fn held_against<'a>(
+        &'a self,
+        (plan, note): (&'a Plan, &'a Note),
+        logs: &'a LogSignals<'_>,
+        reason: Option<&'a str>,
         now: Time,
-    ) -> Result<AnalysisResult, String> {
-        if let Some(why) = logs.unreadable(now) {
-            return Err(why);
-        }
+    ) -> Counted<'a> {
         let (minutes, signals, logs) = (&self.counted.minutes, &self.counted.signals, logs.counts());
-        let (baseline, past) = (&self.baseline, &self.past);
-        find(&Counted { plan, note, minutes, baseline, signals, past, logs, reason, now })
+        Counted { plan, note, minutes, baseline: &self.baseline, signals, past: &self.past, logs, reason, now }
     }
 
     /// Whether no invocation of the candidate is counted, though `CloudWatch` should have had some by now, and nothing is decided yet.
@@ -105,11 +102,14 @@ impl Metrics {
         finding.unseen == Some(Unseen::Late) || finding.opinion == AnalysisVerdict::NoData && finding.step_calls == 0
     }
 
-    /// What was found, with the invocations of the step that is in force by now.
-    pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory) -> Comparison {
+    /// What was found, with the invocations of the step that is in force by now, and what of the candidate should be counted by now: a
+    /// pause may have lasted since.
+    pub(crate) fn comparison(&self, (plan, memory): (&Plan, &Memory), logs: &LogSignals<'_>, now: Time) -> Comparison {
         let mut comparison = self.comparison.clone();
         if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {
             finding.step_calls = step_calls(&note, &self.counted.minutes);
+            let overdue = unseen(&self.held_against((plan, &note), logs, None, now));
+            finding.unseen = finding.unseen.or_else(|| overdue.map(|_| Unseen::Early));
         }
         comparison
     }

@@ -190,7 +190,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             managed: self.alarms.ready(),
             hook: self.jobs.hook(&self.plan, &self.memory),
             health: self.memory.health(&self.plan, self.alarms.health(), now),
-            comparison: self.metrics.comparison(&self.plan, &self.memory),
+            comparison: self.metrics.comparison((&self.plan, &self.memory), &self.logs, now),
             probe: self.jobs.probe.clone(),
             checks: self.checks.seen(),
             interrupted: self.io.interrupt() != Interrupt::None || self.credentials_end(now),

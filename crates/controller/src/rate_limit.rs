@@ -169,7 +169,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         UntagResource: untag(arn: &str, key: &str) -> ();
         ListEventSourceMappings: event_sources(function: &Qualified) -> Vec<EventSource>;
         ListFunctionUrlConfigs: function_urls(function: &FunctionName) -> Vec<FunctionUrl>;
-        GetPolicy: policy(function: &FunctionName) -> Option<String>;
+        GetPolicy: policy(function: &Qualified) -> Option<String>;
         Invoke: invoke(function: &Qualified, payload: &[u8], limit: Duration) -> InvocationResult;
         Invoke: invocable(function: &Qualified) -> ();
         DescribeAlarms: managed_alarm(name: &str) -> Option<ManagedAlarm>;

@@ -153,8 +153,8 @@ pub trait Cloud {
     /// A function's own addresses, those of its aliases too; one page of them.
     fn function_urls(&self, function: &FunctionName) -> impl Future<Output = Answer<Vec<FunctionUrl>>>;
 
-    /// The policy of the function itself, which says who else may call it, as JSON; `None` where it has none.
-    fn policy(&self, function: &FunctionName) -> impl Future<Output = Answer<Option<String>>>;
+    /// The policy of a function, or of its alias or version, which says who else may call it, as JSON; `None` where it has none.
+    fn policy(&self, function: &Qualified) -> impl Future<Output = Answer<Option<String>>>;
 
     /// How often a function was called by each of these names (`hello`, `hello:live`), in their order; `None` stands for all calls.
     fn calls(
