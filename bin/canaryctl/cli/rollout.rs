@@ -72,7 +72,7 @@ pub(crate) struct Rollout {
     /// The hook before the version is promoted: a function name or ARN, or an `https://` URL
     #[arg(long, value_name = "HOOK", help_heading = "Hooks")]
     pub(crate) post_hook: Option<String>,
-    /// A hook that is asked once a minute while the version has traffic, for example whether another monitoring system has an alert;
+    /// A hook that is invoked once a minute while the version has traffic, for example whether another monitoring system has an alert;
     /// may be given several times
     #[arg(long = "check", value_name = "HOOK", help_heading = "Hooks")]
     pub(crate) checks: Vec<String>,

@@ -46,8 +46,8 @@ use crate::error::Failure;
 Exit codes:
    0  done                           10  rolled back: alarm or comparison
    1  unexpected error               11  rolled back: hook or check
-   2  wrong usage                    12  rolled back: CloudWatch could not be read
-   3  refused, traffic unchanged     13  rolled back: manually, or by a signal
+   2  wrong usage                    12  rolled back: no data, or too few invocations
+   3  refused, traffic unchanged     13  rolled back: manually, or interrupted
   20  rollback NOT CONFIRMED: page someone
   21  another owner has the alias    30  left in progress, as requested
 

@@ -50,7 +50,7 @@ pub(crate) struct Pause {
     pub(crate) aim: Aim,
 }
 
-/// Shift 100% of traffic to the new version now; its process then bakes and promotes it
+/// Shift 100% of traffic to the new version now; the rollout's process then watches it and promotes it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

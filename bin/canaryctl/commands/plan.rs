@@ -27,6 +27,12 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
     // The rest of the plan does not need a forecast.
     let forecast = forecast(&session.aws, subject, &found.plan).await.ok().flatten();
     match args.common.output {
+        // Where not even the alias can be read, there is no plan.
+        Output::Text if !found.read => {
+            for problem in &found.problems {
+                print_error(&problem.to_string());
+            }
+        }
         Output::Text => {
             print_out(&report::plan_text(subject, &found.plan, forecast.as_ref()));
             for name in &found.in_alarm {

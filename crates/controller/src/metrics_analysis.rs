@@ -205,7 +205,7 @@ fn sentence(
         AnalysisVerdict::Hold => {
             let evidence = |ln: Thousandths| format!("{:.1}", ln.to_f64().exp());
             let threshold = numbers.ln_threshold.to_f64().exp();
-            format!("{rates}, evidence {} of {threshold:.0}", evidence(numbers.ln_evidence))
+            format!("{rates}, evidence {}; rolls back at {threshold:.0}", evidence(numbers.ln_evidence))
         }
         AnalysisVerdict::NoData => none_although(candidate.version, due, None),
         AnalysisVerdict::Pass | AnalysisVerdict::LowPower if candidate.calls == 0 => {

@@ -294,7 +294,7 @@ impl Joined {
             )
         } else {
             format!(
-                "{name}: {candidate} has no {more}requests, although about {expected} were expected by now: the version does not count them, or not by its number"
+                "{name}: {candidate} has no {more}requests, although about {expected} were expected by now: it does not write the metric, or not with its version"
             )
         };
     }

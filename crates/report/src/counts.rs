@@ -135,7 +135,8 @@ fn interval(calls: &Calls) -> String {
 fn missing(numbers: &Numbers, opinion: AnalysisVerdict) -> String {
     match (opinion, numbers.missing_errors) {
         (AnalysisVerdict::RollBack, _) | (_, None) => String::new(),
-        (_, Some(count)) => format!("rollback needs at least {} more errors of {}", grouped(count), numbers.candidate.version),
+        (_, Some(1)) => "rolls back after at least 1 more error".to_owned(),
+        (_, Some(count)) => format!("rolls back after at least {} more errors", grouped(count)),
     }
 }
 
@@ -148,11 +149,12 @@ fn slow(slow: &Slow) -> Line {
 
 fn verdict(opinion: AnalysisVerdict, why: &str, numbers: &Numbers, now: Time) -> Line {
     let fresh = numbers.counted_to.map_or_else(
-        || "no invocation counted yet: CloudWatch is 1m to 3m late".to_owned(),
+        || "no invocation counted yet (CloudWatch is 1m to 3m late)".to_owned(),
         |to| format!("metrics up to {} ({} old)", clock(to), duration(now.since(to))),
     );
     let line = row("");
     let line = match opinion {
+        AnalysisVerdict::Pass if numbers.counted_to.is_none() => return line.with(Tone::Dim, fresh),
         AnalysisVerdict::Pass => line.with(Tone::Good, "healthy"),
         AnalysisVerdict::LowPower if numbers.counted_to.is_none() => return line.with(Tone::Dim, fresh),
         AnalysisVerdict::LowPower => line.with(Tone::Warn, "too few invocations: only near-total failure would show"),

@@ -137,7 +137,7 @@ fn verdict(story: &Story, ending: &RolloutSummary) -> Verdict {
     let keeps = story.weight().map_or_else(|| "its traffic".to_owned(), |weight| format!("{weight} of traffic"));
     let (tone, word, sentence) = match ending.outcome {
         OutcomeKind::Promoted if ending.observed_invocations == Some(0) => {
-            (Tone::Warn, "PROMOTED", format!("{subject} is on {candidate}, of which no invocation was observed"))
+            (Tone::Warn, "PROMOTED", format!("{subject} is on {candidate}, unobserved: it had no invocations"))
         }
         OutcomeKind::Promoted => (Tone::Good, "PROMOTED", format!("{subject} is on {candidate}")),
         OutcomeKind::Unchanged => (Tone::Good, "NOTHING TO ROLL OUT", stays),
@@ -157,7 +157,7 @@ fn spent(ending: &RolloutSummary) -> String {
     let took = Some(ending.took_ms).filter(|took| *took > 0).map(|took| format!("took {}", span(took)));
     let of_alarm = if ending.reason.kind == ReasonKind::Cause(Cause::Alarm) { " the alarm" } else { "" };
     let noticed = ending.noticed_ms.map(|noticed| format!("noticed {} after{of_alarm}", span(noticed)));
-    let noticed = noticed.map(|noticed| if of_alarm.is_empty() { noticed + " it happened" } else { noticed });
+    let noticed = noticed.map(|noticed| if of_alarm.is_empty() { noticed + " the first failure" } else { noticed });
     let reverted = ending.reverted_ms.map(|reverted| format!("reverted in {}", span(reverted)));
     [took, noticed, reverted].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
@@ -231,7 +231,7 @@ fn now(story: &Story, ending: &RolloutSummary) -> String {
             now = format!("{now}, confirmed at {}", clock(at));
         }
         if let Some(candidate) = ending.candidate.filter(|_| is_marked(story, ending)) {
-            now = format!("{now}; {candidate} is marked as rolled back");
+            now = format!("{now}; {candidate} is rejected: rolling it out again needs --again");
         }
         if let Some(candidate) = ending.candidate.filter(|_| ending.executions_stay) {
             now = format!("{now}; executions that started on {candidate} still run on it");

@@ -22,7 +22,10 @@ pub(crate) fn rows(forecast: &Forecast) -> Vec<String> {
     rows.extend(signals.iter().map(signal));
     rows.extend(log.as_ref().map(log_cost));
     rows.extend(better.as_ref().map(named));
-    rows.push(format!("CloudWatch's usual delay of 2m is included; above {} of traffic evidence grows slowly", percent(50)));
+    rows.push(format!(
+        "CloudWatch's usual delay of 2m is included; above {} of traffic the old version has few invocations to compare with",
+        percent(50)
+    ));
     rows
 }
 
@@ -37,7 +40,10 @@ fn part(part: &Part) -> String {
     };
     match part.smallest_percent {
         Some(smallest) => {
-            format!("{steps}: {calls} of the new version; detects {} errors by its end", percent(figure(smallest)))
+            format!(
+                "{steps}: {calls} of the new version; detects an error rate of {} or more by its end",
+                percent(figure(smallest))
+            )
         }
         None => format!("{steps}: {calls} of the new version, too few to detect anything reliably"),
     }

@@ -147,7 +147,7 @@ fn legend(record: &Record) -> Markup {
             " · " span class="key key-stable" {} " " (name(record.story.stable())) ", stable"
             " · errors are at the time of the invocations, evidence at the time of the count"
         }
-        @if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) { " · rings: observed traffic" }
+        @if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) { " · rings: measured traffic" }
         " · times are UTC"
     }
 }

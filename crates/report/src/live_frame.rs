@@ -89,7 +89,9 @@ pub(crate) fn rows(state: &LiveState, now: Time, width: usize) -> Rows {
         let text = format!("since {}: {}", clock(*since), one_line(why));
         lines.push(row("warning").with(Tone::Warn, text));
     }
-    lines.extend(counts(story, now));
+    if story.restored.is_none() {
+        lines.extend(counts(story, now));
+    }
     lines.extend(alarms(story, now));
     let mut recent = Vec::new();
     for (index, (at, word, text)) in state.recent.iter().enumerate() {

@@ -55,6 +55,9 @@ pub enum Order {
 impl Prompt {
     /// The last lines of the view, in `width` columns.
     pub(crate) fn foot(&self, story: &Story, width: usize) -> Vec<Line> {
+        if story.restored.is_some_and(|(_, version)| version.is_some()) {
+            return vec![Line::of(Tone::Dim, "  all traffic is back; the log is searched for the reason, 15s at most")];
+        }
         let rollback = story.stable().map(|_| {
             let command = format!("canaryctl rollback {}", operand(&story.function, &story.alias));
             Line::of(Tone::Dim, "  to roll back:  ").with(Tone::Plain, command)
@@ -103,7 +106,7 @@ fn keys(story: &Story, holds: bool) -> Line {
     let pause = if story.paused.is_some() { "resume" } else { "pause" };
     // A first deployment has no earlier version.
     let signal = if holds || story.created { "leave it" } else { "roll back" };
-    let keys = [("p", pause), ("a", "promote"), ("r", "roll back"), ("q", "leave it running"), ("^C", signal)];
+    let keys = [("p", pause), ("a", "promote"), ("r", "roll back"), ("q", "stop watching"), ("^C", signal)];
     keys.into_iter().fold(Line::default(), |line, (key, does)| {
         line.with(Tone::Strong, format!("  {key}")).with(Tone::Dim, format!(" {does}"))
     })

@@ -150,7 +150,9 @@ pub fn pruned_text(subject: &Subject, version: Version, alias: &Alias, existing:
 
 /// The latest version that the alias does not point at.
 fn elsewhere(alias: &Alias, existing: &[Version]) -> Option<Version> {
-    existing.iter().copied().filter(|version| Some(*version) != alias.target.version()).max()
+    let rejected = alias.note().map(|note| note.rejected).unwrap_or_default();
+    let sound = |version: &Version| rejected.iter().all(|known| known.version != *version);
+    existing.iter().copied().filter(|version| Some(*version) != alias.target.version() && sound(version)).max()
 }
 
 fn listed(existing: &[Version]) -> String {
@@ -230,7 +232,12 @@ fn in_progress(note: &Note, now: Time) -> String {
         Phase::Claim => format!("alias acquired {since}; traffic unchanged"),
         Phase::Pre => format!("pre-traffic hook running {since}; traffic unchanged"),
         Phase::Shift { weight, step, steps } => {
-            let next = due.map_or_else(|| "; next step now".to_owned(), |due| format!("; next step{due}"));
+            let next = match due {
+                // Nobody takes it.
+                _ if note.pause.is_some() || note.lease.is_none_or(|lease| lease <= now) => String::new(),
+                Some(due) => format!("; next step{due}"),
+                None => "; next step now".to_owned(),
+            };
             format!("step {step} of {steps}, {weight} of traffic {since}{next}")
         }
         Phase::Bake => {

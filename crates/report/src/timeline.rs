@@ -47,7 +47,7 @@ pub fn plan_text(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) ->
     for (at, text) in forecast.map(forecast::rows).unwrap_or_default().into_iter().enumerate() {
         row(if at == 0 { "detects" } else { "" }, text);
     }
-    row("signal", on_interrupt(plan).to_owned());
+    row("interrupt", on_interrupt(plan).to_owned());
     row("roll back", format!("canaryctl rollback {}", operand(&subject.function.name, &subject.alias)));
     if plan.stable.is_none() {
         lines.pop();

@@ -218,6 +218,21 @@ pub struct SignalNumbers {
     pub log_lag_seconds: Option<u64>,
 }
 
+impl Numbers {
+    /// That the canary is slower, where the counts show it; `None` where they do not, or slow invocations are not compared.
+    pub fn slower(&self) -> Option<String> {
+        let slow = self.slow.as_ref().filter(|slow| slow.opinion == AnalysisVerdict::RollBack)?;
+        Some(format!(
+            "but {} is slower: {} of its invocations took more than {:.0} ms, compared with {} over {:.0} ms",
+            self.candidate.version,
+            slow.candidate_percent.percent(),
+            slow.candidate_limit_ms.to_f64(),
+            slow.stable_percent.percent(),
+            slow.stable_limit_ms.to_f64()
+        ))
+    }
+}
+
 /// The invocations of one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Calls {

@@ -67,7 +67,7 @@ pub fn rule(operation: Operation, aim: Aim, alias: &Alias, now: Time, owner: Own
     if aim.rollout.is_some_and(|id| id != note.id) {
         return refused(
             format!("another rollout is in progress: {}", note.id),
-            "pass the id of that rollout, or do not change it",
+            &format!("to change that rollout, use `--rollout {}`", note.id),
         );
     }
     let step = if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None };
@@ -101,7 +101,7 @@ fn over(operation: Operation, aim: Aim, found: &AliasState) -> OperatorDecision 
             OperatorDecision::Done("it is already rolled back".to_owned())
         }
         _ => refused(
-            "no such rollout is in progress",
+            if aim.rollout.is_some() { "no such rollout is in progress" } else { "no rollout is in progress" },
             "`canaryctl status` shows the current one; `canaryctl rollback` undoes a finished one",
         ),
     }
@@ -150,7 +150,11 @@ fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> Operato
         ..note.clone()
     };
     let alias = Alias { weights: vec![(candidate, Weight::FULL)], ..alias.clone() };
-    noted(&alias, &baking, format!("{} of traffic to {candidate}; its owner bakes it, then promotes it", Weight::FULL))
+    noted(
+        &alias,
+        &baking,
+        format!("shifted {} of traffic to {candidate}; the rollout's process promotes it after the bake", Weight::FULL),
+    )
 }
 
 fn promote_now(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {

@@ -87,7 +87,7 @@ impl Cause {
             Self::LowTraffic => "too few invocations",
             Self::Hand => "rolled back manually",
             Self::Abort => "aborted",
-            Self::Signal => "interrupted by a signal",
+            Self::Signal => "interrupted (SIGINT or SIGTERM)",
             Self::Superseded => "superseded by another rollout",
             Self::Failed => "the rollout could not continue",
             Self::Unchanged => "nothing to roll out",

@@ -77,9 +77,10 @@ impl Report {
             EventKind::HookFailed { name, .. } | EventKind::Check { name, state: CheckState::Failed, .. } => {
                 self.failed_hook = Some(name.clone());
             }
-            EventKind::Restored { moved: true, .. } => {
+            EventKind::Restored { version, moved: true } => {
                 self.durable.1 = true;
-                self.reverted = self.noticed.map(|noticed| event.at.since(noticed));
+                // A first deployment has nothing to go back to.
+                self.reverted = self.noticed.filter(|_| version.is_some()).map(|noticed| event.at.since(noticed));
             }
             _ => {}
         }
@@ -161,7 +162,7 @@ impl Report {
             Outcome::Refused => "refused; traffic unchanged",
             Outcome::RolledBack(cause) => cause.phrase(),
             Outcome::Superseded => "another owner has the alias, or something else changed it; it was not changed again",
-            Outcome::LeftInProgress => "left in progress on purpose; the canary keeps its traffic",
+            Outcome::LeftInProgress => "on purpose: no process watches it now; run the same command again to resume",
             Outcome::Detached => "left to the process that drives it",
             Outcome::RollbackUnconfirmed => "the rollback was not confirmed",
             Outcome::Failed => "something unexpected happened",
@@ -197,6 +198,7 @@ impl Report {
                 Some((AnalysisVerdict::Hold | AnalysisVerdict::NoData | AnalysisVerdict::RollBack, _)) | None => {}
             }
         }
+        parts.extend(self.counted.as_ref().and_then(|(_, numbers)| numbers.slower()));
         parts.extend(self.unseen.map(str::to_owned));
         let nothing = !watched && self.checks == 0 && self.analysis == Some(Mode::Off) && self.probed.is_none();
         if nothing { format!("{began}; nothing was watched") } else { parts.join(", ") }

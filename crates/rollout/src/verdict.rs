@@ -49,7 +49,7 @@ pub(crate) fn waited_enough(plan: &Plan, seen: &Observation, note: &Note) -> boo
 fn checks(plan: &Plan, seen: &Observation, note: &Note) -> Option<Verdict> {
     if !asked_now(plan, note) {
         let before = !plan.checks.is_empty() && note.phase.share().is_zero();
-        return before.then(|| Verdict::Pass(Pass::compared("no check is asked before its first invocations".to_owned())));
+        return before.then(|| Verdict::Pass(Pass::compared("no check before its first invocations".to_owned())));
     }
     let failed = seen.checks.iter().find_map(|check| {
         let CheckAnswer { why, .. } = check.last.as_ref().filter(|answer| answer.state == CheckState::Failed)?;

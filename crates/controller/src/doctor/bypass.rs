@@ -90,9 +90,8 @@ fn alias_exists(subject: &Subject) -> String {
 }
 
 fn symptom(check: &'static str, subject: &Subject, text: String) -> Diagnosis {
-    let why = format!(
-        "these callers get the code of `$LATEST` at once, whatever the weights of {subject} are, and a rollback does not reach them"
-    );
+    let why =
+        format!("these callers get the code of `$LATEST` at once, regardless of the weights of {subject}, also after a rollback");
     Diagnosis::new(Severity::Warning, check, text).why(why)
 }
 

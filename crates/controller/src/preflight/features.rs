@@ -22,7 +22,7 @@ pub(crate) fn features(request: &Request, stable: Option<&Configuration>, candid
     if known().any(|frozen| frozen.durable) {
         out.durable = true;
         out.warnings.push(format!(
-            "{function} is a durable function: a running execution stays on the version that it started on, whatever the weights are. \
+            "{function} is a durable function: a running execution stays on the version that it started on, regardless of the weights. \
              The comparison of the versions only observes, and after a rollback executions that started on the new version still run on \
              it: `aws lambda list-durable-executions-by-function --function-name {} --qualifier <N> --statuses RUNNING` lists them",
             function.reference()

@@ -71,11 +71,11 @@ pub(crate) fn slowness(request: &Request, plan: &Plan, baseline: &Reference) -> 
 pub(crate) fn low_power(plan: &Plan, baseline: &Reference) -> Option<String> {
     let expected = expected_calls(plan, baseline).filter(|expected| *expected < FEW && plan.comparing() != Mode::Off)?;
     if plan.schedule.len() == 1 {
-        let text = "both versions never have traffic at the same time, so analysis can detect only total failure";
+        let text = "both versions never have traffic at the same time, so the comparison can detect only total failure";
         return Some(format!("{}: {text}", plan.schedule));
     }
     Some(format!(
-        "only about {expected:.0} invocations of the new version are expected: analysis can detect only near-total failure; \
+        "at most about {expected:.0} invocations of the new version are expected: the comparison notices only a nearly total failure; \
          `--min-requests` waits for invocations, `--on-low-traffic probe` sends test events"
     ))
 }

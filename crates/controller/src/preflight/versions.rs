@@ -217,7 +217,7 @@ async fn failed_last<C: Cloud>(
 /// What to do about two versions that cannot share an alias.
 fn split(text: String) -> Problem {
     Problem::new(text)
-        .hint("keep the role and the queue and change their permissions instead, or update the alias manually, all at once")
+        .hint("keep the execution role and the dead-letter queue of the stable version and change their permissions instead, or update the alias manually, all at once")
 }
 
 /// The stack that the function belongs to: its tool resets the alias on its next deploy, whatever a rollout had reached by then.
