@@ -119,6 +119,16 @@ impl Cloud for Aws {
         convert::configuration(operation, &found)
     }
 
+    async fn code_in_s3(&self, function: &FunctionName, version: Option<Version>) -> Answer<Option<String>> {
+        let request = self
+            .lambda
+            .get_function()
+            .function_name(function.reference())
+            .set_qualifier(version.map(|version| version.to_string()));
+        let found = request.send().await.map_err(failed(Call::GetFunction))?;
+        Ok(found.code().and_then(|code| code.resolved_s3_object()).map(convert::object))
+    }
+
     async fn versions(&self, function: &FunctionName) -> Answer<Vec<Version>> {
         let request = self.lambda.list_versions_by_function().function_name(function.reference());
         let found = request.into_paginator().items().send().try_collect().await;

@@ -159,6 +159,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         CreateAlias: create_alias(subject: &Subject, desired: &Alias) -> AliasSnapshot;
         ListAliases: alias_names(function: &FunctionName) -> Vec<String>;
         GetFunctionConfiguration: configuration(function: &FunctionName, version: Option<Version>) -> Configuration;
+        GetFunction: code_in_s3(function: &FunctionName, version: Option<Version>) -> Option<String>;
         ListVersionsByFunction: versions(function: &FunctionName) -> Vec<Version>;
         GetProvisionedConcurrencyConfig: provisioned(subject: &Subject) -> bool;
         GetFunctionConcurrency: reserved_concurrency(function: &FunctionName) -> Option<u32>;

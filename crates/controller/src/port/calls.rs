@@ -52,6 +52,7 @@ calls! {
     CreateAlias: "lambda:CreateAlias", Control;
     ListAliases: "lambda:ListAliases", Control;
     GetFunctionConfiguration: "lambda:GetFunctionConfiguration", Control;
+    GetFunction: "lambda:GetFunction", Control;
     ListVersionsByFunction: "lambda:ListVersionsByFunction", Control;
     GetFunctionConcurrency: "lambda:GetFunctionConcurrency", Control;
     GetProvisionedConcurrencyConfig: "lambda:GetProvisionedConcurrencyConfig", Control;

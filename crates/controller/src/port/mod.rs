@@ -72,6 +72,9 @@ pub trait Cloud {
     /// Reads what a function or one of its versions is. `None` is `$LATEST`.
     fn configuration(&self, function: &FunctionName, version: Option<Version>) -> impl Future<Output = Answer<Configuration>>;
 
+    /// The object in S3 that a version's code is read from, where Lambda keeps no copy of it. `None` for `version` is `$LATEST`.
+    fn code_in_s3(&self, function: &FunctionName, version: Option<Version>) -> impl Future<Output = Answer<Option<String>>>;
+
     /// The numbers of a function's published versions, in order.
     fn versions(&self, function: &FunctionName) -> impl Future<Output = Answer<Vec<Version>>>;
 
