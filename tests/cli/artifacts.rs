@@ -217,7 +217,7 @@ fn a_rollout_that_is_refused_or_interrupted_is_reported_too() {
     let child = served.start_long(&format!("--report {} --events {}", report.display(), events.display()));
     signal(&child, "-INT");
     assert_has(&expect_end(child, 13), &[&format!("canaryctl explain {}", events.display())]);
-    assert_has(&read(&report), &["interrupted by a signal"]);
+    assert_has(&read(&report), &["interrupted (SIGINT or SIGTERM)"]);
     assert!(served.share("2") == 0.0);
 }
 

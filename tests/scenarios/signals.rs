@@ -150,7 +150,7 @@ fn a_log_without_lines_of_the_new_version_never_passes() {
         stage.with(|world| world.schedule(world.now(), sim::Event::Call { caller: "CONSOLE".to_owned(), request }));
         stage.sleep(5).await;
         let output = stage.rollout(watched(&[LOGGED])).await.exits_for(12, "no_data");
-        output.because("5xx: no line of 42 is in its log, although about");
+        output.because("5xx: 42 has no line in its log, although about");
         assert!(stage.percents().len() <= 7, "{:?}", stage.percents());
     });
 }

@@ -248,7 +248,7 @@ fn a_held_rollout_is_gone_on_with_at_once() {
     play_on("hello", async |stage| {
         let held = with(request(), |policy| policy.on_interrupt = rollout::plan::OnInterrupt::Hold);
         stage.rollout_until(&held, stage.until(|| stage.shares("42").len() >= 2)).await.exits(30);
-        stage.as_caller("SECOND").await.rollout(&held).await.exits(0).lacks("waiting to see whether");
+        stage.as_caller("SECOND").await.rollout(&held).await.exits(0).lacks("resuming then");
         stage.assert_ended("42", "promoted");
     });
 }

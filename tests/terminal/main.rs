@@ -55,7 +55,7 @@ fn is_paused(note: &str) -> bool {
 fn a_key_asks_before_it_does_anything_and_then_does_what_the_command_does() {
     let served = Served::start();
     let Some(terminal) = run(&served, LONG) else { return };
-    terminal.await_text("p pause  a promote  r roll back  q leave it running  ^C roll back");
+    terminal.await_text("p pause  a promote  r roll back  q stop watching  ^C roll back");
     served.await_share("2");
     let writes = served.writes();
     terminal.press("p");
@@ -88,7 +88,7 @@ fn whoever_leaves_it_running_gives_the_lease_up() {
     let served = Served::start();
     let Some(terminal) = run(&served, LONG) else { return };
     served.await_share("2");
-    terminal.await_text("q leave it running");
+    terminal.await_text("q stop watching");
     terminal.confirm("q", "leave 10% on 2 and stop watching?");
     terminal.await_text("▸ LEFT IN PROGRESS   hello:live: 2 keeps 10% of traffic");
     assert_over(&terminal, 30);
@@ -115,7 +115,7 @@ fn a_promotion_is_made_and_one_that_nobody_would_watch_is_refused() {
     served.account.with(sim::World::clear_faults);
     await_description(&served, "seeing", |note| !note.contains(" b="));
     promote();
-    terminal.await_text("✔ PROMOTED   hello:live is on 2");
+    terminal.await_text("PROMOTED   hello:live is on 2");
     assert_over(&terminal, 0);
 }
 
@@ -177,7 +177,7 @@ fn in_the_background_it_goes_on_and_reads_no_key() {
     let Some(terminal) = Terminal::open((80, 24), &served.command(SHORT), script) else { return };
     terminal.press("r");
     terminal.press("y");
-    terminal.await_text("✔ PROMOTED");
+    terminal.await_text("PROMOTED");
     terminal.await_text("code 0\n");
 }
 

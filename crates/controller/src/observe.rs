@@ -66,16 +66,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             self.take_alias(read);
         }
         if let Some(counts) = counts {
-            let why_none = (&self.logs, self.jobs.reason.as_deref());
-            let taken = self.metrics.take((&self.plan, &self.memory), started, counts, why_none, self.io.now());
-            taken.unwrap_or_else(|why| self.warn(why));
-            if let Some(pair) = &pair {
-                let group = self.prepared.log_group_of_stable(&request.subject.function);
-                self.logs.begin((cloud, clock), pair, group);
-            }
-            if let Some(pair) = pair.filter(|_| self.metrics.is_overdue()) {
-                self.jobs.inquire(async move { reason_of_none(cloud, &pair).await });
-            }
+            self.take_counts(counts, pair, started);
         }
         let signalled = self.io.signalled();
         let more = async {
@@ -92,6 +83,18 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         self.group.look(&self.plan, self.io.now());
         self.observation()
+    }
+
+    fn take_counts(&mut self, counts: Dated<Answer<PairCounts>>, pair: Option<VersionPair>, started: Time) {
+        let (cloud, clock) = (self.io.cloud, self.io.clock);
+        let why_none = (&self.logs, self.jobs.reason.as_deref());
+        let taken = self.metrics.take((&self.plan, &self.memory), started, counts, why_none, self.io.now());
+        taken.unwrap_or_else(|why| self.warn(why));
+        let Some(pair) = pair else { return };
+        self.logs.begin((cloud, clock), &pair, self.prepared.log_group_of_stable(&pair.subject.function));
+        if self.metrics.is_overdue() {
+            self.jobs.inquire(async move { reason_of_none(cloud, &pair).await });
+        }
     }
 
     fn take_alias(&mut self, read: Result<Option<AliasSnapshot>, CloudError>) {

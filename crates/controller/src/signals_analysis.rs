@@ -6,6 +6,7 @@ use std::time::Duration;
 use analysis::{CountError, JoinedTest, Minute, Outlook, ParameterError, Parameters, Rate, Verdict, dead, shown_ratio};
 use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, ERRORS, SignalNumbers, Thousandths, Unseen};
 use rollout::format::{grouped, percent};
+use rollout::health::clock;
 use rollout::signal::SignalSource;
 use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
 use rollout::{Signal, Time, Version};
@@ -34,6 +35,8 @@ pub(crate) struct Stream {
 struct Missing {
     how: Unseen,
     expected: f64,
+    /// The end of the last minute in which it had some.
+    since: Option<Time>,
 }
 
 /// All streams in one test: the errors first, then the signals.
@@ -171,7 +174,7 @@ impl Found<'_> {
             (Unseen::Early, self.now, last.is_none()),
         ];
         let found = levels.into_iter().find(|(_, at, looks)| *looks && expected_by(*at) >= FEW);
-        found.map(|(how, ..)| Missing { how, expected: expected_by(self.settled) })
+        found.map(|(how, ..)| Missing { how, expected: expected_by(self.settled), since: last })
     }
 }
 
@@ -286,15 +289,15 @@ impl Joined {
         if missing.how == Unseen::Early {
             return;
         }
-        let more = if stream.minutes.values().any(|minute| minute.canary_calls() > 0.0) { "more " } else { "" };
+        let since = missing.since.map_or_else(String::new, |since| format!(" since {}", clock(since)));
         let (name, candidate, expected) = (&stream.name, finding.numbers.candidate.version, grouped(whole(missing.expected)));
         finding.why = if stream.in_logs {
             format!(
-                "{name}: no {more}line of {candidate} is in its log, although about {expected} invocations should have left some"
+                "{name}: {candidate} has no line in its log{since}, although about {expected} invocations should have left some"
             )
         } else {
             format!(
-                "{name}: {candidate} has no {more}requests, although about {expected} were expected by now: it does not write the metric, or not with its version"
+                "{name}: {candidate} has no requests{since}, although about {expected} were expected by now: it does not write the metric, or not with its version"
             )
         };
     }

@@ -223,7 +223,7 @@ $ canaryctl rollout hello
 ✖ ROLLED BACK   hello:live stays on 41
   took      1m 49s · noticed 4s after the alarm · reverted in 0.3s
   why       alarm `HelloFooAlarm` went to ALARM at 14:03:58 (7 ≥ 1)
-  now       100% on 41, confirmed at 14:04:02; 42 is marked as rolled back
+  now       100% on 41, confirmed at 14:04:02; 42 is rejected: rolling it out again needs --again
   next      aws logs tail /aws/lambda/hello --since 15m
             canaryctl status hello:live";
     assert_eq!(rows.join("\n"), expected);
@@ -275,7 +275,7 @@ fn what_is_asked_is_to_be_seen_and_no_part_of_the_end() {
     };
     let rows = asked(&Prompt::Keys { holds: false }, (80, 24));
     assert_eq!(rows[rows.len() - 2], "  to roll back:  canaryctl rollback hello");
-    assert_eq!(rows[rows.len() - 1], "  p pause  a promote  r roll back  q leave it running  ^C roll back");
+    assert_eq!(rows[rows.len() - 1], "  p pause  a promote  r roll back  q stop watching  ^C roll back");
     let wide = asked(&Prompt::Keys { holds: true }, (200, 50)).pop().unwrap();
     assert!(wide.starts_with("  to roll back:  canaryctl rollback hello    p pause") && wide.ends_with("^C leave it"), "{wide}");
     let questions = [

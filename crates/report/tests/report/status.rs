@@ -128,7 +128,7 @@ fn every_idle_alias_has_its_words_and_its_command() {
         (at(1, None, "promoted ->1"), "idle", "14:02:33, the first version", ROLLOUT),
         (at(7, None, "promoted 41>42"), "idle", "something else has moved the alias to 7 since", ROLLOUT),
         (at(41, None, "back 41>42 alarm"), "idle", "the last rollout, of 42, ended at 14:02:33: an alarm fired", ROLLOUT),
-        (at(41, None, "back 41>42 signal"), "idle", "interrupted by a signal", ROLLOUT),
+        (at(41, None, "back 41>42 signal"), "idle", "interrupted (SIGINT or SIGTERM)", ROLLOUT),
         (at(41, None, "back 41>41 unchanged"), "idle", "nothing to roll out", ROLLOUT),
     ]);
 }

@@ -50,7 +50,7 @@ hello:live   41 ▸ new version   Linear30PercentEvery1Minute, about 6m
             no data counts as OK (--insufficient-data ok)
             in ALARM before the start: refused (--preexisting-alarm fail)
             if CloudWatch cannot be read: holds, rolls back after 10m (--blind-limit)
-  signal    rolls back (--on-interrupt rollback)
+  interrupt rolls back (--on-interrupt rollback)
   roll back canaryctl rollback hello
 ";
     assert_eq!(plan_text(&subject(), &plan("Linear30PercentEvery1Minute"), None), expected);
@@ -72,7 +72,7 @@ hello:live   41 ▸ 42   AllAtOnce
   t = 0     100%
   t = 0     promoted
   watched   nothing: only the schedule moves traffic
-  signal    leaves traffic unchanged (--on-interrupt hold)
+  interrupt leaves traffic unchanged (--on-interrupt hold)
   roll back canaryctl rollback hello
 ";
     assert_eq!(plan_text(&subject(), &plan, None), expected);
@@ -114,7 +114,7 @@ fn the_plan_for_programs() {
         "steps": [{"after_seconds": 0, "weight": 0.1}, {"after_seconds": 300, "weight": 1.0}],
         "every_seconds": 300, "bake_seconds": 180, "total_seconds": 480,
         "pre_hook": "preHook", "step_hook": null, "post_hook": "arn:aws:lambda:eu-west-1:123456789012:function:postHook",
-        "watched": true, "alarms": ["HelloFooAlarm"], "managed_alarms": [], "poll_ms": 5000, "analysis": "off",
+        "checks": [], "watched": true, "alarms": ["HelloFooAlarm"], "managed_alarms": [], "poll_ms": 5000, "analysis": "off",
         "sensitive": false, "latency": "report", "min_requests": 0, "max_hold_seconds": 1800, "on_low_traffic": "rollback", "insufficient_data": "ok", "preexisting_alarm": "fail",
         "blind_limit_seconds": 600, "on_interrupt": "rollback", "forecast": null,
     });
