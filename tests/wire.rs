@@ -46,7 +46,7 @@ struct Wire {
 
 impl Wire {
     async fn new() -> Self {
-        let clock = SimClock::new(UNIX_EPOCH + Duration::from_hours(490_000), 1.0);
+        let clock = SimClock::new(UNIX_EPOCH + Duration::from_hours(490_000));
         let mut world = World::new(sim::Settings::served(), 1, clock.now().into());
         world.create_function("hello", &[]).unwrap();
         world.publish("hello", 1).unwrap();

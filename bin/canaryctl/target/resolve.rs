@@ -1,5 +1,6 @@
 //! Which function does a command act on, and what does the configuration file say about it? Finds both, and connects to their AWS.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use controller::port::{Cloud, CloudError, Failure as CallFailure};
@@ -390,9 +391,9 @@ async fn function_name(session: &Session, said: &ProjectSettings, typed: &str, n
         }
         FunctionRef::LogicalId(id) => id,
     };
-    let found = resource(session, &said.project, id, place);
+    let found = pin!(resource(session, &said.project, id, place));
     let found = if needs.in_an_incident() {
-        tokio::time::timeout(needs.limit(), found).await.map_err(|_| {
+        session.clock.within(needs.limit(), found).await.ok_or_else(|| {
             let limit = rollout::format::exact(needs.limit());
             Failure::refused(format!("{}: CloudFormation did not answer within {limit}", place.file))
         })??

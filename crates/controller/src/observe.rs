@@ -234,6 +234,7 @@ async fn read_alarms<C: Cloud>(cloud: &C, names: &[String], known: Time, alarmed
 /// Counts the invocations. The alarms, read beside it, must not grow old over it.
 async fn count<C: Cloud, K: Clock>(cloud: &C, clock: &K, pair: &VersionPair, started: Time) -> Option<Dated<Answer<PairCounts>>> {
     tokio::select! {
+        biased;
         mut counts = cloud.counts(std::slice::from_ref(pair)) => counts.answer.pop().map(|answer| Dated { at: counts.at, answer }),
         () = clock.sleep(COUNT_LIMIT) => Some(Dated { at: started, answer: Err(late("GetMetricData", COUNT_LIMIT)) }),
     }
