@@ -297,7 +297,7 @@ async fn what_is_around_a_function() {
         wire.aws.event_sources(&named.parse().unwrap()).await.unwrap();
     }
     wire.aws.function_urls(&function).await.unwrap();
-    assert_eq!(wire.aws.policy(&function).await.unwrap(), None);
+    assert_eq!(wire.aws.policy(&rollout::target::Qualified { function: function.clone(), qualifier: None }).await.unwrap(), None);
     let expected = [
         "/2015-03-31/event-source-mappings?FunctionName=hello",
         "/2015-03-31/event-source-mappings?FunctionName=hello%3A1",

@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use sim::{Effect, Fault};
 
 use crate::served::{
@@ -320,7 +321,7 @@ fn analyze_reads_a_past_rollout_from_cloudwatch() {
     thread::sleep(Duration::from_millis(1_500));
     let output = served.run(&format!("{past} --output json"));
     let out = text(&output);
-    let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap_or_else(|_| panic!("{out}"));
+    let last: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap_or_else(|_| panic!("{out}"));
     assert_eq!((code(&output), last["verdict"].as_str()), (0, Some("rollback")), "{out}");
     assert_has(&text(&served.run(past)), &["times as often as stable"]);
 }
@@ -347,20 +348,32 @@ fn the_doctor_exits_3_for_traps_and_0_for_notes() {
 
 #[test]
 fn a_policy_is_printed_without_asking_anybody() {
+    // What is needed, and what a note on stderr calls optional, by the statement's name.
     let actions = |arguments: &str| {
         let output = expect(run(arguments), 0, "");
         let policy = json(&output);
-        let statements = policy["Statement"].as_array().unwrap().clone();
-        let actions = statements.iter().flat_map(|statement| statement["Action"].as_array().unwrap().clone());
-        let actions: Vec<String> = actions.map(|action| action.as_str().unwrap().to_owned()).collect();
-        (actions, String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+        let notes = String::from_utf8_lossy(&output.stderr).into_owned();
+        let statements = policy["Statement"].as_array().unwrap();
+        let is_optional = |statement: &&Value| {
+            let named = statement["Sid"].as_str().unwrap();
+            ["Warnings", "ErrorLines"].iter().any(|optional| named.starts_with(optional))
+        };
+        let actions = |statement: &Value| {
+            let actions = statement["Action"].as_array().unwrap().iter();
+            actions.map(|action| action.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let (optional, needed): (Vec<&Value>, Vec<&Value>) = statements.iter().partition(is_optional);
+        let of = |statements: Vec<&Value>| statements.into_iter().flat_map(actions).collect::<Vec<String>>();
+        (of(needed), of(optional), String::from_utf8_lossy(&output.stdout).into_owned(), notes)
     };
     // Neither a Region nor credentials are set.
-    let (rollback, policy, notes) = actions("iam-policy hello --rollback-only");
+    let (rollback, optional, policy, notes) = actions("iam-policy hello --rollback-only");
     assert_eq!(rollback, ["lambda:GetAlias", "lambda:UpdateAlias"]);
+    assert_eq!(optional, ["lambda:ListVersionsByFunction"]);
+    assert_has(&notes, &["the `WarningsOfDeletedVersions` statement is optional"]);
     assert!(policy.contains("\"arn:aws:lambda:*:*:function:hello:live\""), "{policy}");
     assert_has(&notes, &["the account is not known", "the Region is not known"]);
-    let (rollout, policy, notes) = actions(
+    let (rollout, optional, policy, notes) = actions(
         "iam-policy arn:aws:lambda:eu-west-1:123456789012:function:hello:Live --alarm HelloErrors --post-hook smokeTest --image uri",
     );
     for action in ["lambda:UpdateFunctionCode", "lambda:InvokeFunction", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"]
@@ -369,8 +382,15 @@ fn a_policy_is_printed_without_asking_anybody() {
     }
     assert!(policy.contains("\"arn:aws:lambda:eu-west-1:123456789012:function:smokeTest\""), "{policy}");
     assert!(!policy.contains(":*:"), "nothing is left open: {policy}");
+    for action in ["lambda:ListVersionsByFunction", "lambda:GetPolicy", "logs:StartQuery", "logs:GetQueryResults"] {
+        assert!(optional.iter().any(|granted| granted == action), "{action} in {optional:?}");
+        assert!(!rollout.iter().any(|granted| granted == action), "{action} is not needed");
+    }
     assert_has(&notes, &["ecr:SetRepositoryPolicy", "--create-alias"]);
+    assert_has(&notes, &["the `Warnings…` statements are optional", "the `ErrorLines…` statements are optional"]);
     assert!(!notes.contains("not known"), "{notes}");
+    let (_, optional, _, notes) = actions("iam-policy hello --no-logs");
+    assert!(optional.iter().all(|action| action.starts_with("lambda:")) && !notes.contains("ErrorLines"), "{notes}");
 }
 
 #[test]

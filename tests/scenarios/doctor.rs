@@ -357,3 +357,36 @@ fn a_rollout_warns_of_callers_that_bypass_the_alias_and_does_not_wait_long_to_kn
         assert!(claimed < Duration::from_secs(7), "{claimed:?}");
     });
 }
+
+#[test]
+fn code_that_lies_in_a_bucket_of_the_users_is_told_of_for_both_versions() {
+    let in_s3 = |version: &str| json!({"S3Bucket": "code", "S3Key": "hello.zip", "S3ObjectVersion": version, "S3ObjectStorageMode": "REFERENCE"});
+    play(async move {
+        let stage = Stage::furnished(sim::Settings::strict(), 7, sound).await;
+        stage.sleep(60).await;
+        stage.with(|world| world.arrange("PUT", "/2015-03-31/functions/hello/code", &in_s3("two")).unwrap());
+        stage.sleep(60).await;
+        let found = examine(&stage, &request()).await;
+        let symptom = saying(&found, "the code of the new version is read from s3://code/hello.zip, object version two");
+        assert_eq!((symptom.severity, symptom.check), (Severity::Note, "code"));
+        assert_eq!((found.diagnoses.len(), found.exit_code()), (1, 0), "{:#?}", found.diagnoses);
+        // What is uploaded in its place, Lambda keeps.
+        let upload = Request { code: Some(controller::port::Code::Zip(b"PK\x03\x04".to_vec())), ..request() };
+        assert_eq!(examine(&stage, &upload).await.diagnoses, []);
+        stage.with(|world| {
+            world.publish("hello", 42).unwrap();
+            world.set_alias("hello", "Live", "42", None).unwrap();
+            world.arrange("PUT", "/2015-03-31/functions/hello/code", &json!({"ZipFile": "UEsDBA=="})).unwrap();
+        });
+        stage.sleep(60).await;
+        let found = examine(&stage, &request()).await;
+        let symptom = saying(&found, "the code of 42 is read from s3://code/hello.zip, object version two");
+        assert_eq!(symptom.why.as_deref(), Some("a rollback needs this object: Lambda has no copy of it"));
+        assert_eq!(found.diagnoses.len(), 1, "{:#?}", found.diagnoses);
+        stage.with(|world| world.add_fault(Fault::on("GetFunction", Effect::Deny)));
+        let found = examine(&stage, &request()).await;
+        let [skipped] = found.unseen.as_slice() else { panic!("{:?}", found.unseen) };
+        assert_eq!(skipped.permission.as_deref(), Some("lambda:GetFunction"));
+        assert_eq!((found.diagnoses.len(), found.exit_code()), (0, 0), "{:#?}", found.diagnoses);
+    });
+}

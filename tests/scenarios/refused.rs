@@ -115,7 +115,8 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
         stage.until_alarm("Broken", "ALARM").await;
         let subject = rollout::Subject::parse("broken:Live", None).unwrap();
         let ignore = with(short(), |policy| policy.preexisting_alarm = Preexisting::Ignore);
-        stage.rollout(Request { subject, alarms: vec!["Broken".into()], ..ignore }).await.exits(0);
+        let output = stage.rollout(Request { subject, alarms: vec!["Broken".into()], ..ignore }).await.exits(0);
+        output.says("10% of traffic to version 2 (1 in ALARM since before the rollout: ignored)");
         assert_eq!(stage.with(|world| world.alias("broken", "Live").unwrap().version.clone()), "2");
     });
 }

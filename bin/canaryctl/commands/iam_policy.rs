@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use controller::port::Cloud;
-use controller::{Grant, Place, permissions, rollback_permissions};
+use controller::{Grant, Place, Request, permissions, rollback_permissions};
 use project::FunctionRef;
 use rollout::Subject;
 use serde::Serialize;
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
         let replaced = one.replaced.iter().filter(is_typed);
         notes.extend(replaced.map(|problem| format!("{}: {}; the command line is used instead", problem.place, problem.message)));
         let request = request::request(&args, one).await?;
-        notes.extend(about_rollout(&args, request.create_alias).map(str::to_owned));
+        notes.extend(about_rollout(&args, &request).map(str::to_owned));
         add(&mut grants, permissions(&request, &place, with_doctor));
     }
     let mut known = BTreeSet::new();
@@ -94,13 +94,20 @@ fn push_new<T: PartialEq>(known: &mut Vec<T>, one: T) {
     }
 }
 
-fn about_rollout(args: &Rollout, create_alias: bool) -> impl Iterator<Item = &'static str> {
+fn about_rollout(args: &Rollout, request: &Request) -> impl Iterator<Item = &'static str> {
     let first = "a first deployment also needs lambda:CreateAlias and lambda:ListAliases: `--create-alias` adds them";
     let image = "if Lambda cannot read the image's repository yet, ecr:GetRepositoryPolicy and ecr:SetRepositoryPolicy on it are \
                  needed once";
     let warnings = "the `Warnings…` statements are optional: without them a rollout does not warn about callers that bypass the alias, \
                     or about its stack, and a plan not about a failed version";
-    let notes = [(!create_alias).then_some(first), args.image.is_some().then_some(image), Some(warnings)];
+    let lines = "the `ErrorLines…` statements are optional: without them a rollback does not show log lines of the version that failed; \
+                 `--no-logs` leaves them out";
+    let notes = [
+        (!request.create_alias).then_some(first),
+        args.image.is_some().then_some(image),
+        Some(warnings),
+        (!request.no_logs).then_some(lines),
+    ];
     notes.into_iter().flatten()
 }
 

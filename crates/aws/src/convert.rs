@@ -9,8 +9,8 @@ use aws_sdk_cloudwatchlogs::operation::get_query_results::GetQueryResultsOutput;
 use aws_sdk_cloudwatchlogs::types::{QueryStatus, ResultField};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{
-    AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, Runtime, SnapStartApplyOn, State as LambdaState,
-    TracingMode, VpcConfigResponse,
+    AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, ResolvedS3Object, Runtime, SnapStartApplyOn,
+    State as LambdaState, TracingMode, VpcConfigResponse,
 };
 use aws_smithy_types::{DateTime, base64};
 use controller::port::{
@@ -110,6 +110,13 @@ pub(crate) fn configuration(operation: Call, answer: &GetFunctionConfigurationOu
         log_group: answer.logging_config().and_then(|logging| logging.log_group()).map(str::to_owned),
         frozen: frozen(answer),
     })
+}
+
+/// An object in S3, with its version where it has one.
+pub(crate) fn object(object: &ResolvedS3Object) -> String {
+    let (bucket, key) = (object.s3_bucket().unwrap_or_default(), object.s3_key().unwrap_or_default());
+    let version = object.s3_object_version().map(|version| format!(", object version {version}")).unwrap_or_default();
+    format!("s3://{bucket}/{key}{version}")
 }
 
 /// That publishing has given an earlier version again, where that one is Failed: AWS does so where nothing has changed since.

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use rollout::Arn;
 use rollout::hook::HookTarget;
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::target::{FunctionName, Qualified, Subject};
+use rollout::{Arn, Signal};
 
 use crate::port::{Call, default_log_group};
 use crate::request::Request;
@@ -47,13 +47,15 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     let mut alias = vec![Call::GetAlias, Call::UpdateAlias];
     alias.extend((!request.allow_provisioned).then_some(Call::GetProvisionedConcurrencyConfig));
     alias.extend(request.create_alias.then_some(Call::CreateAlias));
+    let mut read = vec![Call::GetFunctionConfiguration];
+    read.extend(doctor.then_some(Call::GetFunction));
     let mut releases = Vec::new();
     releases.extend(request.version.is_none().then_some(Call::PublishVersion));
     releases.extend(request.code.is_some().then_some(Call::UpdateFunctionCode));
     releases.extend((request.create_alias || doctor).then_some(Call::ListAliases));
     let mut grants = vec![
         Grant::of("Alias", &alias, vec![function.clone(), arns.function(Some(&request.subject.alias))]),
-        Grant::of("Versions", &[Call::GetFunctionConfiguration], vec![function.clone(), versions.clone()]),
+        Grant::of("Versions", &read, vec![function.clone(), versions.clone()]),
         Grant::of("Function", &releases, vec![function.clone()]),
     ];
     // At a URL nobody asks for a permission.
@@ -88,6 +90,12 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     }
     if request.signals.iter().any(|signal| !signal.is_in_logs()) {
         grants.push(Grant::of("Signals", &[Call::ListMetrics], everything()));
+    }
+    if request.signals.iter().any(Signal::is_in_logs) {
+        let group = arns.here("logs", &format!("log-group:{}:*", default_log_group(&request.subject.function.name)));
+        grants.push(Grant::of("SignalsInLogs", &[Call::StartQuery], vec![group]));
+        let answers = [Call::GetQueryResults, Call::StopQuery, Call::DescribeLogGroups];
+        grants.push(Grant::of("SignalsInLogsAnswers", &answers, everything()));
     }
     grants.extend(arns.stack());
     let mut warnings = vec![Call::GetPolicy, Call::ListFunctionUrlConfigs];

@@ -12,14 +12,14 @@ use crate::port::{Cloud, Configuration, VersionPair};
 pub(crate) async fn reason_of_none<C: Cloud>(cloud: &C, pair: &VersionPair) -> Option<String> {
     let VersionPair { subject, candidate, from, .. } = pair;
     let function = &subject.function;
-    let (throttles, reserved, configuration) = tokio::join!(
+    let (refused, reserved, configuration) = tokio::join!(
         cloud.throttles(subject, *candidate, *from),
         cloud.reserved_concurrency(function),
         cloud.configuration(function, Some(*candidate)),
     );
-    let throttled = throttles.ok().and_then(throttled);
+    let refused = refused.ok().and_then(throttled);
     let reserved = matches!(reserved, Ok(Some(0))).then(|| "the function's reserved concurrency is 0".to_owned());
-    let parts = throttled.into_iter().chain(reserved).chain(configuration.iter().flat_map(unfit));
+    let parts = refused.into_iter().chain(reserved).chain(configuration.iter().flat_map(unfit));
     let parts: Vec<String> = parts.collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }

@@ -187,7 +187,9 @@ fn signal(out: &mut Lines, signal: &Signal) {
 fn dimensions(out: &mut Lines, dimensions: &BTreeMap<String, String>) {
     if !dimensions.is_empty() {
         out.open("dimensions");
-        dimensions.iter().for_each(|(name, value)| out.pair(&text(name), &text(value)));
+        for (name, value) in dimensions {
+            out.pair(&text(name), &text(value));
+        }
         out.close();
     }
 }

@@ -104,6 +104,9 @@ enum PassBasis {
     #[serde(rename = "evidence")]
     Evidence {
         alarms: usize,
+        /// Those in ALARM since before the rollout, where the configuration says that this is no matter.
+        #[serde(skip_serializing_if = "is_none")]
+        ignored: usize,
         compared: Option<String>,
         #[serde(skip_serializing_if = "is_none")]
         checks: usize,
@@ -126,8 +129,9 @@ impl Pass {
             count => Some(format!("{count} {what}s OK")),
         };
         match &self.0 {
-            PassBasis::Evidence { alarms, compared, checks } => {
-                [count(*alarms, "alarm"), count(*checks, "check"), compared.clone()]
+            PassBasis::Evidence { alarms, ignored, compared, checks } => {
+                let ignored = Some(format!("{ignored} in ALARM since before the rollout: ignored")).filter(|_| *ignored > 0);
+                [count(*alarms, "alarm"), ignored, count(*checks, "check"), compared.clone()]
                     .into_iter()
                     .flatten()
                     .collect::<Vec<_>>()
@@ -138,11 +142,11 @@ impl Pass {
     }
 
     pub(crate) fn compared(phrase: String) -> Self {
-        Self(PassBasis::Evidence { alarms: 0, compared: Some(phrase), checks: 0 })
+        Self(PassBasis::Evidence { alarms: 0, ignored: 0, compared: Some(phrase), checks: 0 })
     }
 
     pub(crate) fn checked(checks: usize) -> Self {
-        Self(PassBasis::Evidence { alarms: 0, compared: None, checks })
+        Self(PassBasis::Evidence { alarms: 0, ignored: 0, compared: None, checks })
     }
 
     /// What every member of a group has passed by the time that one of them is final.
@@ -159,13 +163,16 @@ impl Pass {
         match (self.0, other.0) {
             (PassBasis::Configuration { .. }, other) => Self(other),
             (
-                PassBasis::Evidence { alarms, compared: one, checks },
-                PassBasis::Evidence { alarms: more_alarms, compared: other, checks: more_checks },
-            ) => {
-                Self(PassBasis::Evidence { alarms: alarms + more_alarms, compared: other.or(one), checks: checks + more_checks })
-            }
-            (PassBasis::Evidence { alarms, checks, .. }, PassBasis::Configuration { why }) => {
-                Self(PassBasis::Evidence { alarms, compared: Some(why), checks })
+                PassBasis::Evidence { alarms, ignored, compared: one, checks },
+                PassBasis::Evidence { alarms: more_alarms, ignored: more_ignored, compared: other, checks: more_checks },
+            ) => Self(PassBasis::Evidence {
+                alarms: alarms + more_alarms,
+                ignored: ignored + more_ignored,
+                compared: other.or(one),
+                checks: checks + more_checks,
+            }),
+            (PassBasis::Evidence { alarms, ignored, checks, .. }, PassBasis::Configuration { why }) => {
+                Self(PassBasis::Evidence { alarms, ignored, compared: Some(why), checks })
             }
         }
     }
@@ -271,7 +278,9 @@ impl Health {
         }
         let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
         let Some(silent) = silent.filter(|_| plan.insufficient_data != InsufficientData::Ok) else {
-            return Verdict::Pass(Pass(PassBasis::Evidence { alarms: alarms.len(), compared: None, checks: 0 }));
+            let ignored = alarms.iter().filter(|alarm| alarm.state == AlarmState::Alarm).count();
+            let alarms = alarms.len() - ignored;
+            return Verdict::Pass(Pass(PassBasis::Evidence { alarms, ignored, compared: None, checks: 0 }));
         };
         let why = format!("alarm `{}` has had no data since {}", silent.name, clock(silent.since));
         match plan.insufficient_data {

@@ -121,6 +121,7 @@ impl Fault {
     /// The name of this fault in the service's model, which the two protocols that are not Query put into the body.
     pub(crate) fn shape(&self) -> &str {
         match self.code.as_ref() {
+            "ValidationError" if self.message.contains("validation error detected") => "ValidationException",
             "LimitExceeded" => "LimitExceededFault",
             "InvalidFormat" => "InvalidFormatFault",
             "InvalidParameterValue" => "InvalidParameterValueException",

@@ -263,3 +263,17 @@ async fn a_rule_comes_back_as_it_was_put_with_its_tag() {
     simulated.account.with(|world| world.create_errors_alarm("theirs", "hello", 1.0)).unwrap();
     assert_eq!(simulated.aws.managed_alarm("theirs").await.unwrap().unwrap().owner, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn code_is_lambdas_or_in_s3() {
+    let simulated = Simulated::new().await;
+    let hello = subject("hello:live").function;
+    assert_eq!(simulated.aws.code_in_s3(&hello, None).await, Ok(None));
+    let upload = r#"{"S3Bucket":"code","S3Key":"a/hello.zip","S3ObjectVersion":"7","S3ObjectStorageMode":"REFERENCE"}"#;
+    somebody(&simulated, http::Request::put("/2015-03-31/functions/hello/code"), upload).await;
+    let found = simulated.aws.code_in_s3(&hello, None).await.unwrap();
+    assert_eq!(found.as_deref(), Some("s3://code/a/hello.zip, object version 7"));
+    assert_eq!(simulated.aws.code_in_s3(&hello, Some(version(1))).await, Ok(None));
+    let missing = simulated.aws.code_in_s3(&hello, Some(version(99))).await.unwrap_err();
+    assert_eq!(missing.failure, Failure::NotFound);
+}

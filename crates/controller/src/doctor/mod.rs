@@ -5,6 +5,7 @@
 mod alarms;
 mod bypass;
 mod irreversible;
+mod stored;
 
 use rollout::admission::owner_is_there;
 use rollout::diagnosis::{Diagnosis, DoctorReport, Severity, SkippedCheck};
@@ -37,6 +38,7 @@ pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request,
     }
     Box::pin(bypass::look(cloud, request, &found, aliases.as_deref(), &mut out)).await;
     Box::pin(irreversible::look(cloud, request, &found, &mut out)).await;
+    Box::pin(stored::look(cloud, request, &found, &mut out)).await;
     Box::pin(alarms::look(cloud, request, &found, aliases, &mut out)).await;
     out.unseen.extend(unasked(request));
     out.diagnoses.sort_by_key(|symptom| symptom.severity);

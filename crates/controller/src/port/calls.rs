@@ -52,6 +52,7 @@ calls! {
     CreateAlias: "lambda:CreateAlias", Control;
     ListAliases: "lambda:ListAliases", Control;
     GetFunctionConfiguration: "lambda:GetFunctionConfiguration", Control;
+    GetFunction: "lambda:GetFunction", Control;
     ListVersionsByFunction: "lambda:ListVersionsByFunction", Control;
     GetFunctionConcurrency: "lambda:GetFunctionConcurrency", Control;
     GetProvisionedConcurrencyConfig: "lambda:GetProvisionedConcurrencyConfig", Control;
@@ -71,6 +72,7 @@ calls! {
     ListTagsForResource: "cloudwatch:ListTagsForResource", Own;
     PutMetricAlarm: "cloudwatch:PutMetricAlarm", Own;
     SetAlarmState: "cloudwatch:SetAlarmState", Own;
+    DescribeLogGroups: "logs:DescribeLogGroups", Own;
     StartQuery: "logs:StartQuery", Own;
     GetQueryResults: "logs:GetQueryResults", Own;
     StopQuery: "logs:StopQuery", Own;

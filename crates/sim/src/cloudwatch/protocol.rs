@@ -77,10 +77,7 @@ pub(super) fn refusal(protocol: Protocol, request: &Request<Bytes>, fault: &Faul
         request_id,
     );
     if text_header(request, "x-amzn-query-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("true")) {
-        // What breaks the model has the name of that in these protocols.
-        let broken = fault.message.contains("validation error detected");
-        let code = if broken { "ValidationException" } else { &fault.code };
-        put(&mut response, "x-amzn-query-error", &format!("{code};{}", fault.blame()));
+        put(&mut response, "x-amzn-query-error", &format!("{};{}", fault.code, fault.blame()));
     }
     response
 }
@@ -249,6 +246,11 @@ mod tests {
                 }
             }
         }
+        // What breaks the model has another name in the body than in the Query protocol.
+        let request_of = request(Protocol::Json, "SetAlarmState", &json!({}));
+        let broken = CloudWatch::refuse(&request_of, &Fault::unknown_word("StateValue", "RED", &["OK"]), "id-3");
+        assert_eq!(broken.headers()["x-amzn-query-error"], "ValidationError;Sender");
+        assert_eq!(object(broken.body()).unwrap()["__type"], "ValidationException");
         let plain = request(Protocol::Json, "DescribeAlarms", &json!({}));
         let (mut parts, body) = plain.into_parts();
         parts.headers.remove("x-amzn-query-mode");

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Violations};
 
 /// What runs: only its fingerprint matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,24 @@ pub(crate) struct Code {
     pub(crate) sha256: String,
     pub(crate) size: u64,
     pub(crate) image: Option<String>,
+    /// The object in S3 that it is read from each time, where Lambda keeps no copy.
+    pub(crate) object: Option<Object>,
+}
+
+/// An object in S3, as `GetFunction` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Object {
+    s3_bucket: String,
+    s3_key: String,
+    s3_object_version: Option<String>,
+}
+
+impl Code {
+    /// The bytes that count against the account's storage: none where Lambda keeps no copy.
+    pub(crate) fn stored(&self) -> u64 {
+        if self.object.is_some() { 0 } else { self.size }
+    }
 }
 
 /// The members of `CreateFunction`'s `Code` and of `UpdateFunctionCode` that say what runs.
@@ -23,6 +41,7 @@ pub(crate) struct Package {
     s3_bucket: Option<String>,
     s3_key: Option<String>,
     s3_object_version: Option<String>,
+    s3_object_storage_mode: Option<String>,
     image_uri: Option<String>,
 }
 
@@ -33,20 +52,30 @@ impl Package {
             return Err(Refusal::invalid("Please provide exactly one source of code: ZipFile, S3Bucket with S3Key, or ImageUri"));
         }
         if let Some(uri) = &self.image_uri {
-            return Ok(Code { sha256: hex_of(uri), size: 0, image: Some(uri.clone()) });
+            return Ok(Code { sha256: hex_of(uri), size: 0, image: Some(uri.clone()), object: None });
         }
         if let Some(text) = &self.zip_file {
             let bytes = STANDARD.decode(text).map_err(|error| Refusal::unreadable(format!("ZipFile is not base64: {error}")))?;
             if !bytes.starts_with(b"PK") {
                 return Err(Refusal::invalid("Could not unzip uploaded file. Please check your file, then try to upload again."));
             }
-            return Ok(Code { sha256: STANDARD.encode(Sha256::digest(&bytes)), size: bytes.len() as u64, image: None });
+            let (sha256, size) = (STANDARD.encode(Sha256::digest(&bytes)), bytes.len() as u64);
+            return Ok(Code { sha256, size, image: None, object: None });
         }
         let (Some(bucket), Some(key)) = (&self.s3_bucket, &self.s3_key) else {
             return Err(Refusal::invalid("Please provide both S3Bucket and S3Key"));
         };
-        let object = format!("{bucket}/{key}/{}", self.s3_object_version.as_deref().unwrap_or_default());
-        Ok(Code { sha256: STANDARD.encode(Sha256::digest(&object)), size: 1_024, image: None })
+        let place = format!("{bucket}/{key}/{}", self.s3_object_version.as_deref().unwrap_or_default());
+        let object = match self.s3_object_storage_mode.as_deref() {
+            None | Some("COPY") => None,
+            Some("REFERENCE") => {
+                Some(Object { s3_bucket: bucket.clone(), s3_key: key.clone(), s3_object_version: self.s3_object_version.clone() })
+            }
+            Some(other) => {
+                return Err(Violations::one(other, "s3ObjectStorageMode", "satisfy enum value set: [REFERENCE, COPY]"));
+            }
+        };
+        Ok(Code { sha256: STANDARD.encode(Sha256::digest(&place)), size: 1_024, image: None, object })
     }
 }
 

@@ -23,7 +23,24 @@ inputs! {
     CodeInput { publish: bool, dry_run: bool, revision_id: String, architectures: Vec<String> }
 }
 
+/// Notes what the model does not let architectures be: just one, of two.
+fn check_architectures(given: Option<&Vec<String>>, broken: &mut Violations) {
+    let Some(given) = given else { return };
+    let shown = format!("[{}]", given.join(", "));
+    if given.len() > 1 {
+        broken.add(&shown, "architectures", "have length less than or equal to 1");
+    }
+    if given.is_empty() {
+        broken.add(&shown, "architectures", "have length greater than or equal to 1");
+    }
+    if given.iter().any(|one| !["x86_64", "arm64"].contains(&one.as_str())) {
+        let words = "satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]";
+        broken.add(&shown, "architectures", words);
+    }
+}
+
 fn check(given: &Configuration, broken: &mut Violations) {
+    check_architectures(given.architectures.as_ref(), broken);
     broken.range(given.timeout, "timeout", 1, 900);
     broken.range(given.memory_size, "memorySize", 128, 32_768);
     broken.range(given.ephemeral_storage.as_ref().and_then(|storage| storage.size), "ephemeralStorage.size", 512, 10_240);
@@ -66,7 +83,7 @@ impl Lambda {
         if image != code.image.is_some() {
             return Err(Refusal::invalid("PackageType and the source of the code do not fit together"));
         }
-        self.room_for(code.size)?;
+        self.room_for(code.stored())?;
         let tags = input.tags.take().unwrap_or_default();
         super::extras::check_tags(&tags)?;
         let publish = input.publish.unwrap_or(false);
@@ -124,7 +141,7 @@ impl Lambda {
             json!({"RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": uri})
         } else {
             let location = format!("https://awslambda-{region}-tasks.s3.{region}.amazonaws.com/snapshots/{account}/{name}");
-            json!({"RepositoryType": "S3", "Location": location})
+            json!({"RepositoryType": "S3", "Location": location, "ResolvedS3Object": version.code.object})
         };
         let tags = Some(&function.tags).filter(|tags| !tags.is_empty());
         let reserved = function.reserved.map(|reserved| json!({"ReservedConcurrentExecutions": reserved}));
@@ -188,6 +205,7 @@ impl Lambda {
     pub(super) fn update_code(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let package: Package = call.input()?;
         let input: CodeInput = call.input()?;
+        Violations::check(|broken| check_architectures(input.architectures.as_ref(), broken))?;
         let name = self.changeable(call, input.revision_id.as_deref())?;
         let latest = &self.function(&name)?.latest;
         let code = package.read()?;
@@ -199,7 +217,7 @@ impl Lambda {
             dry.code = code;
             return Ok(Done::json(200, dry.show(&self.place, &name, None)));
         }
-        self.room_for(code.size)?;
+        self.room_for(code.stored())?;
         self.update_latest(call, &name, |latest| {
             latest.code = code;
             latest.configuration.apply(Configuration { architectures: input.architectures, ..Configuration::default() });
@@ -216,7 +234,7 @@ impl Lambda {
     /// The bytes of code of all versions together.
     pub(super) fn code_size(&self) -> u64 {
         let versions = self.functions.values().flat_map(|function| function.versions.values().chain([&function.latest]));
-        versions.map(|version| version.code.size).sum()
+        versions.map(|version| version.code.stored()).sum()
     }
 
     /// Shows `$LATEST`, or the version that is published of it.

@@ -94,7 +94,7 @@ impl Lambda {
 
     pub(super) fn visit(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
         let found = self.functions.get(&call.target).and_then(|function| function.qualified(call.alias.as_deref()));
-        let qualified = found.ok_or_else(|| Refusal::not_found("no function answers at this address"))?;
+        let qualified = found.ok_or_else(Refusal::no_such_address)?;
         let (mut done, _, run, _) = self.run_for(call, &call.target, &qualified, metrics)?;
         if run.end.is_error() {
             done.status = 502;

@@ -73,9 +73,10 @@ impl Place {
             _ => return Err(malformed(text)),
         };
         let fits = |letter| is_name_character(letter) || spelling.dots && letter == '.';
-        if name.is_empty() || text.chars().count() > spelling.longest || !name.chars().all(fits) {
+        if name.is_empty() || !name.chars().all(fits) {
             return Err(malformed(text));
         }
+        Violations::check(|broken| broken.length(text, "functionName", 1, spelling.longest))?;
         if let Some(region) = region.filter(|region| *region != self.region) {
             let message = format!("Functions from '{region}' are not reachable in this region ('{}')", self.region);
             return Err(Refusal::not_found(message));
@@ -170,16 +171,11 @@ impl Spelling {
     fn refusal(&self, text: &str) -> Refusal {
         let Self { longest, name, latest, .. } = self;
         let mut broken = Violations::default();
-        let parted: Vec<&str> = text.split(':').collect();
-        let named = |letters: &str| letters.chars().all(|c| is_name_character(c) || ":$.".contains(c));
-        // A name that is too long and nothing else breaks one constraint.
-        if !(named(text) && text.chars().count() > *longest && parted.len() < 3) {
-            let pattern = format!(
-                "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{{2}}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{{1}}:)?(\\d{{12}}:)?(function:)?\
-                 ({name})(:({latest}|[a-zA-Z0-9-_]+))?"
-            );
-            broken.add(text, "functionName", &format!("satisfy regular expression pattern: {pattern}"));
-        }
+        let pattern = format!(
+            "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{{2}}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{{1}}:)?(\\d{{12}}:)?(function:)?\
+             ({name})(:({latest}|[a-zA-Z0-9-_]+))?"
+        );
+        broken.add(text, "functionName", &format!("satisfy regular expression pattern: {pattern}"));
         broken.length(text, "functionName", 1, *longest);
         broken.refusal()
     }
@@ -230,6 +226,11 @@ mod tests {
             assert_eq!(place().parse(text).unwrap_err().code, code, "{text}");
         }
         assert!(place().parse(&"a".repeat(65)).unwrap_err().message.contains("less than or equal to 64"));
+        // What is too long and nothing else breaks one constraint, an ARN too.
+        for text in ["a".repeat(141), place().arn(&"a".repeat(110))] {
+            let message = place().parse(&text).unwrap_err().message;
+            assert!(message.starts_with("1 validation error") && message.ends_with("less than or equal to 140"), "{message}");
+        }
     }
 
     #[test]

@@ -48,6 +48,12 @@ impl Refusal {
         Self { status, code, message: message.into(), body, reason: None }
     }
 
+    /// At the address of a function that is not there: like any that one may not call.
+    pub(crate) fn no_such_address() -> Self {
+        let more = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html";
+        Self::denied(format!("Forbidden. For troubleshooting Function URL authorization issues, see: {more}"))
+    }
+
     pub(crate) fn function_not_found(arn: &str) -> Self {
         Self::not_found(format!("Function not found: {arn}"))
     }

@@ -28,7 +28,7 @@ impl World {
             number: None,
             serving: configuration.behaviour()?,
             configuration,
-            code: Code { sha256: hex_of(name), size: 1_024, image: None },
+            code: Code { sha256: hex_of(name), size: 1_024, image: None, object: None },
             revision: self.lambda.revision(),
             modified: now,
             pending: false,

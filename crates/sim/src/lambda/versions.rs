@@ -36,7 +36,7 @@ impl Lambda {
         let function = self.function(name)?;
         let again = function.versions.values().next_back().is_some_and(|last| function.latest.is_same_release(last));
         if !again {
-            self.room_for(function.latest.code.size)?;
+            self.room_for(function.latest.code.stored())?;
         }
         let function = self.function_mut(name)?;
         // A version published with an upload waits for that upload.

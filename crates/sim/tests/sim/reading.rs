@@ -249,3 +249,30 @@ fn executions_can_be_kept_for_a_function_alone() {
     assert_eq!(missing.error().1, "ResourceNotFoundException");
     client.wait(Duration::from_secs(1));
 }
+
+#[test]
+fn code_that_stays_in_s3_is_shown_where_it_is_and_takes_none_of_lambdas_storage() {
+    let mut client = Client::furnished(Settings::served());
+    let stored = |client: &mut Client| {
+        let seen = client.send(&Client::request("GET", "/2016-08-19/account-settings", b""));
+        seen.json["AccountUsage"]["TotalCodeSize"].as_u64().unwrap()
+    };
+    let before = stored(&mut client);
+    let object = json!({"S3Bucket": "code", "S3Key": "f.zip", "S3ObjectVersion": "7"});
+    let mut upload = object.clone();
+    upload["S3ObjectStorageMode"] = "REFERENCE".into();
+    assert_eq!(client.put("/functions/f/code", &upload).status, 200);
+    client.settle();
+    assert_eq!(client.get("/functions/f").json["Code"]["ResolvedS3Object"], object);
+    assert_eq!(client.get("/functions/f?Qualifier=1").json["Code"].get("ResolvedS3Object"), None, "a version never changes");
+    assert!(stored(&mut client) < before);
+    upload["S3ObjectStorageMode"] = "COPY".into();
+    assert_eq!(client.put("/functions/f/code", &upload).status, 200);
+    client.settle();
+    assert_eq!(client.get("/functions/f").json["Code"].get("ResolvedS3Object"), None);
+    upload["S3ObjectStorageMode"] = "MOVE".into();
+    let seen = client.put("/functions/f/code", &upload);
+    let (status, code, message) = seen.error();
+    assert_eq!((status, code), (400, "ValidationException"));
+    assert!(message.contains("'MOVE' at 's3ObjectStorageMode'"), "{message}");
+}

@@ -176,3 +176,28 @@ fn publishing_with_a_wrong_and_a_right_hash() {
     });
     assert_eq!((seen.status, &seen.json), (201, &expected));
 }
+
+#[test]
+fn architectures_that_a_function_may_not_have() {
+    let mut client = two_versions();
+    let length = "1 validation error detected: Value '[x86_64, arm64]' at 'architectures' failed to satisfy constraint: Member must \
+                  have length less than or equal to 1";
+    let word = "1 validation error detected: Value '[X86_64]' at 'architectures' failed to satisfy constraint: Member must satisfy \
+                constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]";
+    for (given, message) in [(json!(["x86_64", "arm64"]), length), (json!(["X86_64"]), word)] {
+        let seen = client.put("/functions/f/code", &json!({"Architectures": given, "ZipFile": "UEsDBA=="}));
+        assert_error(&seen, 400, "ValidationException", &json!({ "message": message }));
+        let more = json!({"FunctionName": "g", "Role": "arn:aws:iam::111111111111:role/r", "Runtime": "python3.14", "Handler": "a.b",
+            "Code": {"ZipFile": "UEsDBA=="}, "Architectures": given});
+        assert_error(&client.post("/functions", &more), 400, "ValidationException", &json!({ "message": message }));
+    }
+}
+
+#[test]
+fn the_address_of_a_function_that_is_gone() {
+    let mut client = two_versions();
+    let seen = client.send(&Client::request("GET", "/url/f:gone/", b""));
+    let message = "Forbidden. For troubleshooting Function URL authorization issues, see: \
+                   https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html";
+    assert_error(&seen, 403, "AccessDeniedException", &json!({ "Message": message }));
+}
