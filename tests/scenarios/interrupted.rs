@@ -52,6 +52,22 @@ fn a_signal_before_anything_moved_ends_with_a_terminal_note() {
 }
 
 #[test]
+fn a_signal_before_the_alias_was_acquired_is_named_whenever_it_comes() {
+    let mut before = 0;
+    for millis in (0..600).step_by(15) {
+        play_on("hello", async |stage| {
+            let (looked, span) = (std::cell::Cell::new(false), Duration::from_millis(millis));
+            let output = stage.rollout_until(request(), stage.until_looking_every(span, || looked.replace(true))).await;
+            if stage.writes().is_empty() {
+                output.exits(3).says("interrupted before the ");
+                before += 1;
+            }
+        });
+    }
+    assert!(before > 5, "{before}");
+}
+
+#[test]
 fn a_signal_holds_the_share_where_that_was_asked_for() {
     play_on("hello", async |stage| {
         let request = with(request(), |policy| policy.on_interrupt = OnInterrupt::Hold);

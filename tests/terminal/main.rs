@@ -148,6 +148,7 @@ fn a_simulation_that_is_held_back_hears_keys_and_signals_meanwhile() {
     };
     // The next event is seconds away.
     let Some(terminal) = simulated("1") else { return };
+    terminal.await_text("acquired  the alias");
     terminal.await_text("r roll back");
     terminal.press("C-c");
     terminal.await_text("✖ ROLLED BACK   hello:Live stays on 41");

@@ -1,5 +1,6 @@
 //! Which function does a command act on, and what does the configuration file say about it? Finds both, and connects to their AWS.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use controller::port::{Cloud, CloudError, Failure as CallFailure};
@@ -390,7 +391,7 @@ async fn function_name(session: &Session, said: &ProjectSettings, typed: &str, n
         }
         FunctionRef::LogicalId(id) => id,
     };
-    let found = resource(session, &said.project, id, place);
+    let found = pin!(resource(session, &said.project, id, place));
     let found = if needs.in_an_incident() {
         session.clock.within(needs.limit(), found).await.ok_or_else(|| {
             let limit = rollout::format::exact(needs.limit());

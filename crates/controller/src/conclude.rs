@@ -105,6 +105,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 }
             }
             (Candidate::Failed(why), true, _) => why.clone(),
+            (_, _, Some(AliasState::Idle(_))) if seen.interrupted && !self.memory.claimed() => {
+                "interrupted before the alias was acquired".to_owned()
+            }
             (_, _, Some(found)) => found.describe(Audience::Loser),
             (_, _, None) => "the alias no longer exists".to_owned(),
         }
