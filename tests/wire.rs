@@ -46,7 +46,7 @@ struct Wire {
 
 impl Wire {
     async fn new() -> Self {
-        let clock = SimClock::new(UNIX_EPOCH + Duration::from_hours(490_000), 1.0);
+        let clock = SimClock::new(UNIX_EPOCH + Duration::from_hours(490_000));
         let mut world = World::new(sim::Settings::served(), 1, clock.now().into());
         world.create_function("hello", &[]).unwrap();
         world.publish("hello", 1).unwrap();
@@ -297,7 +297,7 @@ async fn what_is_around_a_function() {
         wire.aws.event_sources(&named.parse().unwrap()).await.unwrap();
     }
     wire.aws.function_urls(&function).await.unwrap();
-    assert_eq!(wire.aws.policy(&function).await.unwrap(), None);
+    assert_eq!(wire.aws.policy(&rollout::target::Qualified { function: function.clone(), qualifier: None }).await.unwrap(), None);
     let expected = [
         "/2015-03-31/event-source-mappings?FunctionName=hello",
         "/2015-03-31/event-source-mappings?FunctionName=hello%3A1",

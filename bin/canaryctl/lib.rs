@@ -1,6 +1,7 @@
 //! The canaryctl command: parses the command line, runs the command, and gives its exit code. No logic.
 
 mod cli;
+mod clock;
 mod commands;
 mod error;
 mod multi;
@@ -22,6 +23,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::cli::common::Common;
 use crate::commands::{Cli, Command};
 use crate::error::Failure;
 use crate::ui::print::{LogLines, print_error};
@@ -60,7 +62,7 @@ fn typed(args: Vec<OsString>) -> ExitCode {
     ExitCode::from(run(cli.command))
 }
 
-fn run(command: Command) -> u8 {
+fn run(mut command: Command) -> u8 {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -68,7 +70,8 @@ fn run(command: Command) -> u8 {
             return 1;
         }
     };
-    let done = runtime.block_on(command.run());
+    let clock = command.common().map(Common::start).unwrap_or_default();
+    let done = runtime.block_on(clock.run(command.run()));
     // A call that hangs in the background must not hold the exit up.
     runtime.shutdown_background();
     done.unwrap_or_else(|Failure { code, message }| {

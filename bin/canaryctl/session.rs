@@ -1,18 +1,19 @@
 //! Which AWS, which clock? The real ones, or the simulated ones in their places; everything else is the same.
 
 use std::fmt::Display;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws::{Aws, ClientOverrides, Credentials, Settings, SharedAsyncSleep, SharedTimeSource, connect};
 use controller::Identity;
-use controller::port::{Clock, CloudError};
+use controller::port::CloudError;
 use rollout::Time;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::hash32;
 use rollout::target::{Place, Subject};
-use sim::{Account, Scenario, SimClock};
+use sim::{Account, Scenario};
 
 use crate::cli::common::Common;
+use crate::clock::RuntimeClock;
 use crate::error::Failure;
 
 pub(crate) struct Session {
@@ -20,29 +21,16 @@ pub(crate) struct Session {
     pub(crate) clock: RuntimeClock,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum RuntimeClock {
-    Real,
-    Simulated(SimClock),
-}
-
-impl Clock for RuntimeClock {
-    async fn sleep(&self, span: Duration) {
-        match self {
-            Self::Real => tokio::time::sleep(span).await,
-            Self::Simulated(clock) => clock.sleep(span).await,
-        }
-    }
-}
-
-impl RuntimeClock {
-    pub(crate) fn now(self) -> Time {
-        let now = match self {
-            Self::Real => SystemTime::now(),
-            Self::Simulated(clock) => clock.now(),
+impl Session {
+    /// The identity of a new rollout and of this process. In a CI job the id comes from the job, so that its clean-up step finds it again;
+    /// a simulation has none, and with a seed is the same everywhere.
+    pub(crate) fn identity(&self, subject: &impl Display) -> Identity {
+        let job = match self.clock {
+            RuntimeClock::Real => job(subject),
+            RuntimeClock::Simulated(_) => None,
         };
-        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Time::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+        let id = job.unwrap_or_else(|| RolloutId(fastrand::u32(..)));
+        Identity { id, owner: Owner::from_random(fastrand::u32(..)) }
     }
 }
 
@@ -77,11 +65,10 @@ pub(crate) async fn wire(common: &Common, place: Option<&Place>, project: Option
         credentials_end: credentials_end(common),
     };
     let unset = |error: CloudError| Failure::usage(error.message);
-    let Some(scenario) = scenario(common)? else {
+    let (Some(scenario), RuntimeClock::Simulated(clock)) = (scenario(common)?, common.clock) else {
         let aws = connect(settings, ClientOverrides::default()).await.map_err(unset)?;
         return Ok(Session { aws, clock: RuntimeClock::Real });
     };
-    let clock = SimClock::new(SystemTime::now(), common.speed);
     let account = Account::new(scenario.build(fastrand::u64(..), clock.now()), clock);
     let overrides = ClientOverrides {
         http_client: Some(account.http_client()),
@@ -90,7 +77,7 @@ pub(crate) async fn wire(common: &Common, place: Option<&Place>, project: Option
         credentials: Some(Credentials::new("SIMULATED", "none", None, None, "simulated")),
     };
     let settings = Settings { region: Some(SIMULATED.to_owned()), ..Settings::default() };
-    Ok(Session { aws: connect(settings, overrides).await.map_err(unset)?, clock: RuntimeClock::Simulated(clock) })
+    Ok(Session { aws: connect(settings, overrides).await.map_err(unset)?, clock: common.clock })
 }
 
 /// What was typed and would not be used is an error.
@@ -112,12 +99,6 @@ const SIMULATED: &str = "us-east-1";
 
 /// The placeholder for a Region that is not known.
 pub(crate) const ANYWHERE: &str = "anywhere";
-
-/// The identity of a new rollout and of this process. In a CI job the id comes from the job, so that its clean-up step finds it again.
-pub(crate) fn identity(subject: &impl Display) -> Identity {
-    let id = job(subject).unwrap_or_else(|| RolloutId(fastrand::u32(..)));
-    Identity { id, owner: Owner::from_random(fastrand::u32(..)) }
-}
 
 /// The subject of a rollout of several functions: the same for any set of functions, so that a clean-up step does not have to repeat it.
 pub(crate) const SEVERAL: &str = "several functions";

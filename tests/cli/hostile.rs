@@ -128,7 +128,7 @@ fn entries(folder: &Folder) -> usize {
 fn a_report_is_written_into_no_file_that_somebody_else_put_there() {
     let folder = Folder::new("planted", &[("victim", "precious")]);
     let path = |name: &str| folder.0.join(name);
-    expect(run(&format!("rollout hello --simulate --speed 600 --events {}", path("e.jsonl").display())), 0, "");
+    expect(run(&format!("rollout hello --simulate --speed max --events {}", path("e.jsonl").display())), 0, "");
     // Who knows how temporary files are called can only guess.
     let before = entries(&folder);
     let command = canaryctl()
@@ -158,7 +158,7 @@ fn neither_a_command_nor_an_input_needs_more_stack_than_there_is() {
     let line = format!("{head}{}{}}}\n", "[".repeat(100_000), "]".repeat(100_000));
     let folder = Folder::new("deep", &[("deep.yml", &deep), ("list.yml", &"[".repeat(100_000)), ("deep.jsonl", &line)]);
     for (arguments, expected) in [
-        ("rollout hello --simulate --speed 600 --events events.jsonl --observations", 0),
+        ("rollout hello --simulate --speed max --events events.jsonl --observations", 0),
         ("replay events.jsonl --report report.html", 0),
         ("verify events.jsonl", 0),
         ("plan hello --simulate", 0),

@@ -14,3 +14,4 @@ mod packaging;
 #[path = "../harness/served.rs"]
 mod served;
 mod several;
+mod simulated;

@@ -27,7 +27,7 @@ impl Clock for Sleeper {
 
 /// The clock of a story that opens now: it is 14:00 on the day the stories are set.
 pub(crate) fn opening() -> SimClock {
-    SimClock::new(SystemTime::UNIX_EPOCH + Duration::from_hours(498_734), 1.0)
+    SimClock::new(SystemTime::UNIX_EPOCH + Duration::from_hours(498_734))
 }
 
 /// Plays something in virtual time on this thread. Chance is the seed's.

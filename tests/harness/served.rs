@@ -43,7 +43,7 @@ impl Served {
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let clock = SimClock::new(SystemTime::now(), 1.0);
+                let clock = SimClock::new(SystemTime::now());
                 let accounts = Accounts::new(clock, move |region| make(region, Time::from(clock.now())));
                 let account = accounts.region("us-east-1");
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,6 +1,8 @@
 //! After a rollback the end says what the new version logged: when all traffic is back, and never at the cost of anything else.
 
+use controller::Request;
 use rollout::logged_error::LoggedError;
+use rollout::plan::Mode;
 use sim::{CallRecord, Effect, Fault};
 
 use crate::stage::{Stage, play_on, request, short, with};
@@ -59,4 +61,23 @@ fn nobody_reads_logs_of_a_sound_rollout_or_where_that_is_not_wanted() {
         let output = stage.rollout(with(request(), |policy| policy.no_logs = true)).await.exits(10);
         assert_eq!((queries(&stage), output.ending.evidence), (vec![], vec![]));
     });
+}
+
+/// Failures that Lambda does not count, found by a signal of either kind: the end has the three lines that explain them.
+#[test]
+fn a_signal_that_decides_is_explained_by_the_log() {
+    for signal in ["5xx=logs:status >= 500", "http=Shop/Failures{Version=${version}}/Shop/Requests{Version=${version}}"] {
+        play_on("hello-handled-errors", async |stage| {
+            stage.sleep(600).await;
+            let compared = with(request(), |policy| policy.analysis.mode = Mode::On);
+            let output =
+                stage.rollout(Request { signals: vec![signal.parse().unwrap()], ..compared }).await.exits_for(10, "analysis");
+            let (name, _) = signal.split_once('=').unwrap();
+            assert!(output.ending.reason.detail.starts_with(&format!("{name}: ")), "{:?}", output.ending.reason);
+            for line in ["card service answered 503", "was not saved", "connect ECONNREFUSED"] {
+                let found = output.ending.evidence.iter().find(|kind| kind.line.contains(line));
+                assert!(found.is_some_and(|kind| kind.count > 3 && kind.on_stable == Some(0)), "{line}: {}", output.log);
+            }
+        });
+    }
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use controller::Request;
+use controller::{Ordered, Request};
+use rollout::note::AfterPause;
+use rollout::operate::Operation;
 use rollout::plan::{Analysis, Mode};
 use rollout::policy::Policy;
 use serde_json::json;
 use sim::{Effect, Fault};
 
-use crate::stage::{Output, Stage, play_on, request};
+use crate::stage::{Output, Stage, play_on, request, short, subject, with};
 
 /// Rolls out a version every invocation of which is refused in this way, without alarms and hooks.
 async fn refused(stage: &Stage, why: &str, schedule: &str) -> Output {
@@ -107,5 +109,51 @@ fn traffic_that_ended_long_ago_is_not_expected_again() {
         invoked(&stage, "0.3", 4).await;
         invoked(&stage, "0", 20).await;
         refused(&stage, "KMSAccessDenied", "AllAtOnce").await.exits(0).says("nothing was verified");
+    });
+}
+
+/// The counts of the moment before a pause say nothing of the time that it lasted.
+#[test]
+fn a_bake_that_was_paused_is_not_over_before_its_invocations_are_counted() {
+    play_on("hello", async |stage| {
+        stage.with(|world| world.set_environment("hello", &[("SIM_REFUSED", "KMSAccessDenied")]).unwrap());
+        let analysis = Analysis { mode: Mode::On, ..Analysis::default() };
+        let policy = Policy { analysis, bake: Some(Duration::from_secs(20)), ..Policy::default() };
+        let plain = Request { alarms: Vec::new(), pre_hook: None, post_hook: None, ..request() };
+        let person = stage.as_caller("PERSON").await;
+        let acting = async {
+            stage.sleep(15).await;
+            let pause = Operation::Pause { span: Duration::from_mins(60), then: AfterPause::Resume };
+            assert!(matches!(person.order(&subject(), pause).await, Ordered::Done(..)));
+            // The next full minute, at which invocations are counted again, is yet to come.
+            stage.sleep(35).await;
+            assert!(matches!(person.order(&subject(), Operation::Resume).await, Ordered::Done(..)));
+        };
+        let request = Request { schedule: "AllAtOnce".parse().unwrap(), policy, ..plain };
+        stage.rollout_while(request, acting).await.exits(12);
+        stage.assert_ended("41", "back");
+    });
+}
+
+/// What a function answers with status 500 is no error to Lambda: where that is all that could be compared, it is said before and after.
+#[test]
+fn failures_that_nobody_can_see_are_said_to_be_so() {
+    play_on("hello-handled-errors", async |stage| {
+        stage.sleep(600).await;
+        let compared = with(short(), |policy| policy.analysis.mode = Mode::On);
+        let output = stage.rollout(&compared).await.exits(0).says("HANDLES ITSELF CANNOT BE SEEN: API Gateway calls hello:Live");
+        assert!(output.ending.reason.detail.contains("failures that it handles itself could not be seen"), "{}", output.log);
+        assert!(output.ending.observed_invocations.unwrap() > 0, "{}", output.log);
+    });
+    // Whoever has a check has somebody who sees.
+    play_on("hello-handled-errors", async |stage| {
+        stage.sleep(600).await;
+        let checked =
+            Request { checks: vec!["preHook".parse().unwrap()], ..with(short(), |policy| policy.analysis.mode = Mode::On) };
+        stage.rollout(&checked).await.exits(0).lacks("CANNOT BE SEEN");
+    });
+    play_on("hello", async |stage| {
+        stage.sleep(600).await;
+        stage.rollout(with(short(), |policy| policy.analysis.mode = Mode::On)).await.exits(0).lacks("CANNOT BE SEEN");
     });
 }

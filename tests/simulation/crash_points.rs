@@ -66,6 +66,7 @@ pub(crate) fn story(steps: &[u16], every: u64, bake: u64) -> Story {
             traffic: 1.0,
             pre_hook: Some(Manner::Succeeds),
             post_hook: Some(Manner::Succeeds),
+            signals: [true, false],
             text: "Anna's",
             published: false,
             first: false,

@@ -32,6 +32,7 @@ impl Story {
         }
         story.twist(&mut rng, span);
         story.worsen(span);
+        story.count();
         story.acts.sort_by_key(|(at, _)| *at);
         story
     }
@@ -84,6 +85,13 @@ impl Story {
             9..30 => self.weather.push(draw_worse(&mut rng, span)),
             _ => {}
         }
+    }
+
+    /// Has three comparing stories in ten count failures of their own, too. Drawn by itself, like what makes one worse.
+    fn count(&mut self) {
+        let mut rng = Rng::with_seed(self.seed ^ u64::MAX.rotate_left(17) >> 3);
+        let counts = rng.f64() < 0.3 && self.asked.compares && self.scene.traffic > 0.0 && !self.scene.first;
+        self.scene.signals = [counts && rng.bool(), counts && rng.bool()];
     }
 
     fn draw_trouble(&mut self, rng: &mut Rng, span: u64) -> Trouble {
@@ -215,6 +223,7 @@ impl Scene {
             traffic: [0.0, 1.0, 4.0][rng.usize(..3)],
             pre_hook: manner(rng),
             post_hook: manner(rng),
+            signals: [false; 2],
             text: TEXTS[rng.usize(..TEXTS.len())],
             published: rng.f64() < 0.3,
             first: false,

@@ -100,7 +100,8 @@ pub(crate) fn furnish(story: &Story, opened: Time) -> World {
 fn furnish_one(world: &mut World, story: &Story, member: usize) {
     let (scene, name, trouble) = (&story.scene, name(member), story.trouble(member));
     let (traffic, error_rate) = (scene.traffic.to_string(), scene.error_rate.to_string());
-    world.create_function(&name, &[("SIM_BODY", "old"), ("SIM_TRAFFIC_RPS", &traffic)]).unwrap();
+    let counts = if scene.signals == [false; 2] { "" } else { "Shop" };
+    world.create_function(&name, &[("SIM_BODY", "old"), ("SIM_TRAFFIC_RPS", &traffic), ("SIM_EMF", counts)]).unwrap();
     world.publish(&name, 40).unwrap();
     world.set_environment(&name, &[("SIM_BODY", "good")]).unwrap();
     world.publish(&name, 41).unwrap();
@@ -138,6 +139,12 @@ fn furnish_one(world: &mut World, story: &Story, member: usize) {
     }
 }
 
+/// Failures as the function counts them, and those that it throws as its log has them.
+const SIGNALS: [&str; 2] = [
+    "own=Shop/Failures{FunctionName=${function},Version=${version}}/Shop/Requests{FunctionName=${function},Version=${version}}",
+    "thrown=logs:@message like /ERROR/",
+];
+
 /// The story's rollout, as canaryctl is asked for it, in the order of a file that somebody wrote backwards.
 pub(crate) fn requests(story: &Story, wish: Wish) -> Vec<Request> {
     (0..story.many).rev().map(|member| request(story, member, wish)).collect()
@@ -152,6 +159,12 @@ fn request(story: &Story, member: usize, wish: Wish) -> Request {
         version: if scene.published && wish != Wish::Supersede { Version::new(42) } else { None },
         alarms: alarms(member).into_iter().take(asked.alarms).collect(),
         analysis_asked: true,
+        signals: SIGNALS
+            .iter()
+            .zip(scene.signals)
+            .filter(|(_, counts)| *counts && asked.compares)
+            .map(|(text, _)| text.parse().unwrap())
+            .collect(),
         pre_hook,
         post_hook,
         takeover: TakeoverOptions {

@@ -35,6 +35,8 @@ pub(crate) struct Scene {
     pub(crate) traffic: f64,
     pub(crate) pre_hook: Option<Manner>,
     pub(crate) post_hook: Option<Manner>,
+    /// Whether the function counts its requests and failures itself, and they are compared too: by metrics, and in its log.
+    pub(crate) signals: [bool; 2],
     /// What the user wrote on the aliases.
     pub(crate) text: &'static str,
     /// Whether 42 is published, or still `$LATEST`.

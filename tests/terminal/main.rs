@@ -140,6 +140,26 @@ fn a_signal_says_at_once_what_it_does() {
 }
 
 #[test]
+fn a_simulation_that_is_held_back_hears_keys_and_signals_meanwhile() {
+    let simulated = |speed: &str| {
+        let mut command = served::canaryctl();
+        command.args(["rollout", "hello", "--simulate", "--speed", speed]);
+        Terminal::open((100, 30), &command, ONCE)
+    };
+    // The next event is seconds away.
+    let Some(terminal) = simulated("1") else { return };
+    terminal.await_text("r roll back");
+    terminal.press("C-c");
+    terminal.await_text("✖ ROLLED BACK   hello:Live stays on 41");
+    assert_over(&terminal, 13);
+    let Some(terminal) = simulated("20") else { return };
+    terminal.await_text("set 10%");
+    terminal.confirm("r", "roll hello:Live back to 41?");
+    terminal.await_text("✖ ROLLED BACK   hello:Live stays on 41");
+    assert_over(&terminal, 13);
+}
+
+#[test]
 fn a_signal_from_elsewhere_gives_the_terminal_back_too() {
     let served = Served::start();
     let script = ONCE.replace("$CANARYCTL", "sh -c 'echo $$ > $FOLDER/pid; exec $CANARYCTL'");

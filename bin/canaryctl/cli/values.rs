@@ -40,6 +40,11 @@ pub(crate) fn speed(text: &str) -> Result<f64, String> {
     if (0.1..=100_000.0).contains(&speed) { Ok(speed) } else { Err("expected 0.1 to 100000".to_owned()) }
 }
 
+/// A speed, or infinity for `max`.
+pub(crate) fn pace(text: &str) -> Result<f64, String> {
+    if text == "max" { Ok(f64::INFINITY) } else { speed(text).map_err(|wrong| format!("{wrong}, or `max`")) }
+}
+
 pub(crate) fn image(text: &str) -> Result<String, String> {
     let sound = !text.is_empty() && text.len() <= 1024 && text.bytes().all(|byte| byte.is_ascii_graphic());
     if sound { Ok(text.to_owned()) } else { Err("expected the URI of an image, without spaces".to_owned()) }

@@ -1,14 +1,17 @@
 //! `canaryctl analyze`: compares canary and stable, minute by minute, on counts from a file or of a past rollout. Changes nothing.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use analysis::{Minute, Outlook, Parameters, Rate, Test, Verdict, series, shown_ratio};
+use analysis::{CountError, JoinedTest, Minute, Outlook, Parameters, Rate, Verdict, series, shown_ratio};
 use clap::Args;
 use controller::port::{Cloud, MinuteCounts, VersionPair};
-use rollout::Version;
+use controller::signal_minutes;
 use rollout::format::percent;
+use rollout::timing::CLOUDWATCH_SETTLED;
+use rollout::{Signal, Time, Version};
 use serde_json::json;
 
 use crate::cli::common::{Common, Output};
@@ -42,6 +45,9 @@ pub(crate) struct Analyze {
     /// The two versions, stable first [default: those of the last rollout]
     #[arg(long, value_name = "N,N", requires = "from_cloudwatch", value_parser = two)]
     versions: Option<(Version, Version)>,
+    /// A signal in metrics to compare too, as `rollout` takes it; may be given several times
+    #[arg(long = "signal", value_name = "NAME=…", requires = "from_cloudwatch")]
+    signals: Vec<Signal>,
     /// The highest probability of a false rollback over the whole rollout
     #[arg(long, value_name = "CHANCE", default_value_t = 0.01)]
     alpha: f64,
@@ -62,10 +68,16 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
         margin: args.tolerance_points / 100.0,
         ..Parameters::default()
     };
-    let test = Test::new(&parameters).map_err(|error| Failure::usage(error.to_string()))?;
+    if let Some(signal) = args.signals.iter().find(|signal| signal.is_in_logs()) {
+        let text = format!("signal `{}` is in a log: only metrics can be analyzed afterwards", signal.name);
+        return Err(Failure::usage(text));
+    }
+    let test = JoinedTest::new(&parameters, 1 + args.signals.len()).map_err(|error| Failure::usage(error.to_string()))?;
     let minutes = match (&args.file, &args.from_cloudwatch) {
         (Some(file), _) => {
-            series::parse(&read(file)?).map_err(|error| Failure::usage(format!("`{}`: {error}", file.display())))?
+            let minutes = series::parse(&read(file)?);
+            let minutes = minutes.map_err(|error| Failure::usage(format!("`{}`: {error}", file.display())))?;
+            Series { minutes, signals: Vec::new() }
         }
         (None, function) => counted(args, function.as_deref()).await?,
     };
@@ -76,26 +88,56 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
     Ok(0)
 }
 
-async fn counted(args: &Analyze, function: Option<&str>) -> Result<Vec<Minute>, Failure> {
+/// The minutes in a row, of errors and of each signal.
+struct Series {
+    minutes: Vec<Minute>,
+    signals: Vec<(String, Vec<Minute>)>,
+}
+
+impl Series {
+    /// A minute of all streams, the errors first.
+    fn row(&self, index: usize) -> Vec<Option<Minute>> {
+        let signals = self.signals.iter().map(|(_, minutes)| minutes.get(index).copied());
+        std::iter::once(self.minutes.get(index).copied()).chain(signals).collect()
+    }
+
+    /// What is known of the whole rollout afterwards: how many invocations, and requests, the canary had.
+    fn outlooks(&self) -> Vec<Outlook> {
+        let all = std::iter::once(&self.minutes).chain(self.signals.iter().map(|(_, minutes)| minutes));
+        all.map(|minutes| Outlook { due: None, in_all: Some(minutes.iter().map(Minute::canary_calls).sum()) }).collect()
+    }
+}
+
+async fn counted(args: &Analyze, function: Option<&str>) -> Result<Series, Failure> {
     let Located { subject, session, .. } = locate(function, &args.common, Needs::Name).await?;
     let held = session.aws.alias(&subject).await;
     let held = held.map_err(|error| refused(&error.to_string(), "is this the right Region and account?"))?;
     let last = held.as_ref().and_then(|held| held.alias.note());
     let (stable, candidate, from) = past(&subject, last.as_ref(), args.versions, args.since, session.aws.time())?;
-    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: Vec::new() };
+    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: args.signals.clone() };
     let found = session.aws.counts(&[pair]).await.answer.pop().transpose();
-    let found =
-        found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default().minutes;
-    if found.is_empty() {
+    let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
+    if found.minutes.is_empty() {
         let text = format!("CloudWatch has no invocations of {stable} and {candidate} through {subject} since {from}");
         let hint = "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days";
         return Err(refused(&text, hint));
     }
-    every_minute(&found).map_err(|error| Failure::unexpected(format!("the counts from CloudWatch are not valid: {error}")))
+    let invalid = |error: CountError| Failure::unexpected(format!("the counts from CloudWatch are not valid: {error}"));
+    let minutes = every_minute(&found.minutes).map_err(invalid)?;
+    let until = session.aws.time() - CLOUDWATCH_SETTLED;
+    let of_signals = signal_minutes(&args.signals, &found, until).map_err(invalid)?;
+    let first = found.minutes.first().map(|minute| minute.start).unwrap_or_default();
+    let row = |signal: BTreeMap<Time, Minute>| {
+        let starts = (0..minutes.len()).map(|index| first + Duration::from_mins(1) * u32::try_from(index).unwrap_or(u32::MAX));
+        let counted = starts.take_while(|start| *start + Duration::from_mins(1) <= until);
+        counted.map(|start| signal.get(&start).copied().unwrap_or_default()).collect()
+    };
+    let signals = args.signals.iter().map(|signal| signal.name.clone()).zip(of_signals.into_iter().map(row)).collect();
+    Ok(Series { minutes, signals })
 }
 
 /// The minutes in a row: one without data is all zero.
-fn every_minute(found: &[MinuteCounts]) -> Result<Vec<Minute>, analysis::CountError> {
+fn every_minute(found: &[MinuteCounts]) -> Result<Vec<Minute>, CountError> {
     let mut minutes = Vec::new();
     let mut next = found.first().map(|first| first.start);
     for MinuteCounts { start, stable, candidate } in found {
@@ -109,11 +151,6 @@ fn every_minute(found: &[MinuteCounts]) -> Result<Vec<Minute>, analysis::CountEr
     Ok(minutes)
 }
 
-/// What is known of the whole rollout afterwards: how many invocations the canary had.
-fn outlook(minutes: &[Minute]) -> Outlook {
-    Outlook { due: None, in_all: Some(minutes.iter().map(Minute::canary_calls).sum()) }
-}
-
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
@@ -125,19 +162,24 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 /// A JSON object per minute. A component without any bet yet is minus infinity, which JSON writes as null.
-fn lines(mut test: Test, minutes: &[Minute]) -> String {
-    let outlook = outlook(minutes);
+fn lines(mut test: JoinedTest, series: &Series) -> String {
+    let outlooks = series.outlooks();
     let mut out = String::new();
-    for (index, minute) in minutes.iter().enumerate() {
-        test.fold(minute);
-        let weighed = test.weighed();
-        let line = json!({
+    for index in 0..series.minutes.len() {
+        test.fold(&series.row(index));
+        let Some(weighed) = test.tests().first().map(analysis::Test::weighed) else { continue };
+        let mut line = json!({
             "minute": index + 1,
-            "ln_e": weighed.ln_e,
+            "ln_e": test.ln_e(),
             "components": weighed.components,
             "buckets": weighed.buckets,
-            "verdict": word(test.verdict(&outlook)),
+            "verdict": word(test.verdict(&outlooks)),
         });
+        if !series.signals.is_empty() {
+            let names = series.signals.iter().map(|(name, _)| name);
+            let signals = names.zip(test.tests().iter().skip(1)).map(|(name, test)| json!({"name": name, "ln_e": test.ln_e()}));
+            line["signals"] = signals.collect();
+        }
         // Writing to a string does not fail.
         let _ = writeln!(out, "{line}");
     }
@@ -149,13 +191,13 @@ fn figure(number: f64) -> String {
     if (0.01..1e5).contains(&number) { format!("{number:.2}") } else { format!("{number:.1e}") }
 }
 
-fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String {
-    let outlook = outlook(minutes);
+fn table(mut test: JoinedTest, series: &Series, parameters: &Parameters) -> String {
+    let outlooks = series.outlooks();
     let mut out = String::from("minute   canary errors          stable errors          evidence      verdict\n");
     let mut noticed = None;
-    for (index, minute) in minutes.iter().enumerate() {
-        test.fold(minute);
-        let verdict = test.verdict(&outlook);
+    for (index, minute) in series.minutes.iter().enumerate() {
+        test.fold(&series.row(index));
+        let verdict = test.verdict(&outlooks);
         if verdict == Verdict::RollBack && noticed.is_none() {
             noticed = Some(index + 1);
         }
@@ -166,7 +208,7 @@ fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String 
         // Writing to a string does not fail.
         let _ = writeln!(out, "{:>6}   {canary:<22} {stable:<22} {evidence:<12}  {}", index + 1, word(verdict));
     }
-    let explained = test.explain();
+    let explained = test.explain(0);
     let rate = |version: &Rate| match version.rate {
         Some(rate) => {
             let rate = percent(format_args!("{:.2}", rate * 100.0));
@@ -175,13 +217,28 @@ fn table(mut test: Test, minutes: &[Minute], parameters: &Parameters) -> String 
         None => "no invocations".to_owned(),
     };
     let _ = writeln!(out, "\ncanary    errors {}\nstable    errors {}", rate(&explained.canary), rate(&explained.stable));
-    let _ = writeln!(out, "evidence  {} of the {:.0} required for a rollback", figure(explained.evidence), explained.threshold);
-    let verdict = test.verdict(&outlook);
+    for (at, (name, _)) in series.signals.iter().enumerate() {
+        let of = test.explain(at + 1);
+        let [canary, stable] = [&of.canary, &of.stable].map(|version| rate(version).replace("invocations", "requests"));
+        let _ = writeln!(out, "signal    {name}: canary {canary}, stable {stable}, evidence {}", figure(of.evidence));
+    }
+    let _ = writeln!(
+        out,
+        "evidence  {} of the {:.0} required for a rollback",
+        figure(test.ln_e().exp().min(f64::MAX)),
+        explained.threshold
+    );
+    let verdict = test.verdict(&outlooks);
+    let strongest = test.strongest();
+    let (named, of_strongest) = match strongest.checked_sub(1).and_then(|at| series.signals.get(at)) {
+        Some((name, minutes)) => (format!(": {name}"), minutes),
+        None => (String::new(), &series.minutes),
+    };
     let why = match (verdict, noticed) {
         (Verdict::RollBack, Some(minute)) => {
-            let times = shown_ratio(parameters, minutes).ok().flatten();
-            let at_least =
-                times.map_or_else(String::new, |times| format!(": the canary fails at least {times} times as often as stable"));
+            let times = shown_ratio(parameters, of_strongest).ok().flatten();
+            let at_least = times
+                .map_or_else(String::new, |times| format!("{named}: the canary fails at least {times} times as often as stable"));
             format!("roll back, noticed in minute {minute}{at_least}")
         }
         (Verdict::RollBack, None) => "roll back".to_owned(),

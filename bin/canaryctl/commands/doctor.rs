@@ -6,16 +6,16 @@ use controller::port::Cloud;
 use crate::cli::common::Output;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
+use crate::multi;
 use crate::session::Session;
 use crate::ui::print::{print_json, print_out};
-use crate::{multi, session};
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     multi::for_each(&args, async |session, request| examine(&args, session, request).await).await
 }
 
 async fn examine(args: &Rollout, session: &Session, request: &Request) -> Result<u8, Failure> {
-    let identity = session::identity(&request.subject);
+    let identity = session.identity(&request.subject);
     let diagnosis = controller::doctor(&session.aws, &session.clock, request, identity).await;
     match args.common.output {
         Output::Text => print_out(&report::doctor_text(&request.subject, &diagnosis)),

@@ -35,7 +35,7 @@ pub(crate) struct IamPolicy {
     #[arg(long)]
     with_doctor: bool,
     #[command(flatten)]
-    rollout: Rollout,
+    pub(crate) rollout: Rollout,
 }
 
 pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {

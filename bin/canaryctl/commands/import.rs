@@ -26,7 +26,7 @@ Examples:
   canaryctl import --config serverless.yml --stage prod")]
 pub(crate) struct Import {
     #[command(flatten)]
-    common: Common,
+    pub(crate) common: Common,
 }
 
 pub(crate) fn schema() -> u8 {

@@ -31,6 +31,7 @@ use self::replay::{Explain, Replay, Verify};
 use self::rollback::Rollback;
 use self::simulate::Simulate;
 use self::status::Status;
+use crate::cli::common::Common;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 
@@ -105,6 +106,28 @@ Examples:
 }
 
 impl Command {
+    /// The options of a command that talks to AWS.
+    pub(crate) fn common(&mut self) -> Option<&mut Common> {
+        Some(match self {
+            Self::Rollout(args) | Self::Plan(args) | Self::Doctor(args) => &mut args.common,
+            Self::IamPolicy(args) => &mut args.rollout.common,
+            Self::Rollback(args) => &mut args.common,
+            Self::Status(args) => &mut args.common,
+            Self::Pause(args) => &mut args.aim.common,
+            Self::Resume(args) => &mut args.common,
+            Self::Promote(args) => &mut args.aim.common,
+            Self::Abort(args) => &mut args.aim.common,
+            Self::Hook(Hook { command: HookCommand::Report(args) }) => &mut args.common,
+            Self::Analyze(args) => &mut args.common,
+            Self::Logs(args) => &mut args.common,
+            Self::Import(args) => &mut args.common,
+            Self::Explain(_) | Self::Replay(_) | Self::Verify(_) | Self::Init(_) | Self::Schema | Self::Simulate(_) => {
+                return None;
+            }
+            Self::Completions(_) | Self::Man(_) => return None,
+        })
+    }
+
     pub(crate) async fn run(self) -> Result<u8, Failure> {
         match self {
             Self::Rollout(args) if args.dry_run => plan::run(*args).await,

@@ -154,7 +154,7 @@ async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId
         Some(ids) => ids.into_iter().map(Some).collect(),
     }
     .into_iter();
-    let identity = session::identity(&subject);
+    let identity = session.identity(&subject);
     let order = async |rollout| {
         let aim = rollout::operate::Aim { rollout, step: args.expect_step };
         operate(&session.aws, &session.clock, &subject, (operation, aim), identity, &mut |_, why| print_info(&format!("{why}\n")))

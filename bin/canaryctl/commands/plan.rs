@@ -7,16 +7,16 @@ use serde_json::json;
 use crate::cli::common::Output;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
+use crate::multi;
 use crate::session::Session;
 use crate::ui::print::{print_error, print_json, print_out};
-use crate::{multi, session};
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
     multi::for_each(&args, async |session, request| plan(&args, session, request).await).await
 }
 
 async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8, Failure> {
-    let identity = session::identity(&request.subject);
+    let identity = session.identity(&request.subject);
     let mut found = preflight(&session.aws, &session.clock, request, identity.id, identity.owner).await;
     last_version(&session.aws, request, &mut found).await;
     if let Some(note) = &found.lease_holder {

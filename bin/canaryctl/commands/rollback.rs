@@ -17,12 +17,12 @@ use tokio::sync::watch;
 
 use crate::cli::common::{Common, Output};
 use crate::cli::values::limit;
+use crate::clock::RuntimeClock;
 use crate::error::Failure;
-use crate::session::RuntimeClock;
+use crate::signals;
 use crate::target::needs::Needs;
 use crate::target::resolve::{Located, locate, locate_all};
 use crate::ui::print::{print_error, print_info, print_note, print_result};
-use crate::{session, signals};
 
 /// Roll back now
 ///
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
         return all(&args).await;
     }
     let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, Needs::NameInAnIncident).await?;
-    let identity = session::identity(&subject);
+    let identity = session.identity(&subject);
     let order = Order { subject, to: args.to, limit: args.timeout, identity };
     let mut signals = signals::listen().subscribe();
     Ok(carry_out(&session.aws, session.clock, order, &mut signals).await.print(args.common.output))
@@ -131,7 +131,7 @@ impl BulkRollbackRun<'_> {
         let carried_out = join_all(self.located.iter().zip(bulk_rollback(&found)).map(|(one, sweep)| {
             let (cloud, signals) = (&cloud, &signals);
             async move {
-                let (subject, identity) = (one.subject.clone(), session::identity(&one.subject));
+                let (subject, identity) = (one.subject.clone(), session.identity(&one.subject));
                 let order = Order { subject, to: None, limit, identity };
                 match sweep {
                     BulkRollback::Nothing => None,

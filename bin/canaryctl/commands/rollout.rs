@@ -31,7 +31,7 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
 async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::Sender<Interrupt>) -> Result<u8, Failure> {
     let output = args.common.output;
     let reporters = Reporters::start(output, &args.artifacts, session.clock, 1)?;
-    let identity = session::identity(&request.subject);
+    let identity = session.identity(&request.subject);
     let budget = Budget::looking_every(request.poll);
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let known = Known::default();
@@ -43,7 +43,7 @@ async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::S
         cloud: &cloud,
         clock: &session.clock,
         subject: &request.subject,
-        identity: session::identity(&request.subject),
+        identity: session.identity(&request.subject),
         reporters: &reporters,
         known: &known,
         stop: stop.clone(),
@@ -70,11 +70,11 @@ async fn together(
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut emit = |event: &Event| reporters.emit(event);
     let ended = if args.several.each {
-        let identities = requests.iter().map(|request| session::identity(&request.subject)).collect::<Vec<Identity>>();
+        let identities = requests.iter().map(|request| session.identity(&request.subject)).collect::<Vec<Identity>>();
         let requests: Vec<(Request, Identity)> = requests.into_iter().zip(identities).collect();
         controller::each(&cloud, &session.clock, &requests, at_a_time, stop.subscribe(), &mut emit).await
     } else {
-        let identity = session::identity(&session::SEVERAL);
+        let identity = session.identity(&session::SEVERAL);
         controller::group(&cloud, &session.clock, &requests, identity, stop.subscribe(), &mut emit).await
     };
     drop(reporters);

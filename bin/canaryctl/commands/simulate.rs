@@ -33,7 +33,7 @@ pub(crate) struct Simulate {
 }
 
 pub(crate) async fn run(args: Simulate) -> Result<u8, Failure> {
-    let clock = SimClock::new(SystemTime::now(), 1.0);
+    let clock = SimClock::new(SystemTime::now());
     let seed = args.seed;
     let scenario = args.scenario.as_deref().and_then(Scenario::named);
     let accounts = match scenario {

@@ -16,9 +16,9 @@ use serde_json::Value;
 use crate::cli::artifact_args::Log;
 use crate::cli::common::Output;
 use crate::cli::values;
+use crate::clock::RuntimeClock;
 use crate::error::Failure;
 use crate::request::Home;
-use crate::session::RuntimeClock;
 use crate::target::resolve::Located;
 use crate::ui::print::print_json;
 use crate::ui::reporters::{Screen, TICK, screen};
@@ -159,7 +159,7 @@ impl View {
             tokio::select! {
                 () = &mut looked => return,
                 () = tokio::time::sleep(TICK), if self.screen.live => {
-                    let _ = self.screen.reporter.tick(clock.now());
+                    let _ = self.screen.reporter.tick(clock.shown());
                 }
             }
         }

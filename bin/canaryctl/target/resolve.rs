@@ -392,7 +392,7 @@ async fn function_name(session: &Session, said: &ProjectSettings, typed: &str, n
     };
     let found = resource(session, &said.project, id, place);
     let found = if needs.in_an_incident() {
-        tokio::time::timeout(needs.limit(), found).await.map_err(|_| {
+        session.clock.within(needs.limit(), found).await.ok_or_else(|| {
             let limit = rollout::format::exact(needs.limit());
             Failure::refused(format!("{}: CloudFormation did not answer within {limit}", place.file))
         })??

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use super::keys::{Keys, Pressed};
 use super::print::{print_error, print_out};
 use super::reporters::Reporters;
-use crate::session::RuntimeClock;
+use crate::clock::RuntimeClock;
 
 const PATIENCE: Duration = Duration::from_secs(15);
 

@@ -17,7 +17,7 @@ use super::keys::Keys;
 use super::print::print_error;
 use crate::cli::artifact_args::{ArtifactArgs, CiSystem};
 use crate::cli::common::Output;
-use crate::session::RuntimeClock;
+use crate::clock::RuntimeClock;
 
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 
@@ -134,7 +134,7 @@ impl Worker {
                 each_reporter(&mut reporters, &mut errors, |reporter| match &heard {
                     Ok(News::Event(event)) => reporter.event(event),
                     Ok(News::Prompt(prompt)) => reporter.prompt(prompt),
-                    Err(_) => reporter.tick(clock.now()),
+                    Err(_) => reporter.tick(clock.shown()),
                 });
             }
             each_reporter(&mut reporters, &mut errors, |reporter| reporter.finish());

@@ -14,6 +14,9 @@
 //! is good, so the product over the buckets, the **evidence** `E`, is large only with a small probability: at most `1/x` to
 //! ever reach `x`. Several alternatives are bet on at once, and on each moment at which the trouble may begin.
 //!
+//! Several streams of counts, errors and whatever else counts as failed, are joined by the mean of their evidence: the promise is one for all
+//! of them, however many there are and however they depend on each other ([`JoinedTest`]).
+//!
 //! # Words
 //! - **minute**: the invocations of both versions that began in it, and how many of them were **bad** (failed, or slow)
 //! - **bucket**: successive minutes with enough invocations together; **informative** where both versions have invocations

@@ -350,8 +350,10 @@ impl Cloud for Aws {
         Ok(found.function_url_configs().iter().map(described).collect())
     }
 
-    async fn policy(&self, function: &FunctionName) -> Answer<Option<String>> {
-        match self.lambda.get_policy().function_name(function.reference()).send().await.map_err(failed(Call::GetPolicy)) {
+    async fn policy(&self, function: &Qualified) -> Answer<Option<String>> {
+        let request = self.lambda.get_policy().function_name(function.function.reference());
+        let request = request.set_qualifier(function.qualifier.clone());
+        match request.send().await.map_err(failed(Call::GetPolicy)) {
             Ok(found) => Ok(found.policy),
             // A function without a policy is answered as one that does not exist.
             Err(error) if error.failure == Failure::NotFound => Ok(None),
@@ -367,6 +369,13 @@ impl Cloud for Aws {
         let Described { metric, composite, log } = self.describe(names).await?;
         let composite = composite.iter().map(composite_watch);
         Ok(metric.iter().map(metric_watch).chain(composite).chain(log.iter().map(log_watch)).collect())
+    }
+
+    async fn has_log_group(&self, name: &str) -> Answer<bool> {
+        let request = self.logs().describe_log_groups().log_group_name_prefix(name);
+        // Of names that begin alike the shortest comes first.
+        let found = request.send().await.map_err(failed(Call::DescribeLogGroups))?;
+        Ok(found.log_groups().iter().any(|group| group.log_group_name() == Some(name)))
     }
 
     async fn start_query(&self, query: &LogQuery) -> Answer<String> {

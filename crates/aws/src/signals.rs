@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_cloudwatch::operation::list_metrics::ListMetricsOutput;
 use aws_sdk_cloudwatch::types::{Dimension, DimensionFilter, MetricDataQuery};
 use controller::port::{Answer, Call, KnownMetric, SignalCounts, SignalMinute, VersionPair};
 use rollout::signal::{PLACEHOLDERS, SignalMetric, SignalSource};
@@ -104,7 +105,7 @@ pub(crate) async fn known(aws: &Aws, of: Option<&SignalMetric>, name: &str) -> A
         }
         None => vec![request.send().await.map_err(failed(Call::ListMetrics))?],
     };
-    let metrics = pages.iter().flat_map(|page| page.metrics());
+    let metrics = pages.iter().flat_map(ListMetricsOutput::metrics);
     let pair = |dimension: &Dimension| Some((dimension.name()?.to_owned(), dimension.value()?.to_owned()));
     Ok(metrics
         .map(|metric| KnownMetric {

@@ -22,6 +22,7 @@ use crate::event_sink::EventSink;
 use crate::group_board::{Link, MemberHandle};
 use crate::interrupt::{Interrupt, wait_for_new_signal};
 use crate::jobs::Jobs;
+use crate::log_signals::LogSignals;
 use crate::metrics_poll::Metrics;
 use crate::port::{Clock, Cloud};
 use crate::preflight::Preflight;
@@ -62,6 +63,9 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     if found.plan.durable {
         sink.durable();
     }
+    if found.handled_unseen.is_some() {
+        sink.cannot_see("failures that it handles itself could not be seen");
+    }
     if let Some(end) = io.cloud.expiry() {
         let text = format!(
             "the credentials expire at {}; two minutes before that, the rollout is interrupted as if by a signal",
@@ -85,6 +89,7 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) metrics: Metrics,
     pub(crate) prepared: Prepared,
     pub(crate) jobs: Jobs<'a>,
+    pub(crate) logs: LogSignals<'a>,
     pub(crate) checks: Checks<'a>,
     pub(crate) group: Link<'a>,
     pub(crate) sink: EventSink<'a>,
@@ -100,6 +105,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             prepared: Prepared::new(found.stable),
             plan: found.plan,
             jobs: Jobs::new(),
+            logs: LogSignals::default(),
             checks: Checks::default(),
             io,
             group,
@@ -166,11 +172,12 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
 
     /// The one wait of the controller.
     pub(crate) async fn pause(&mut self, span: Duration) {
-        let Self { io, plan, jobs, checks, group, .. } = self;
+        let Self { io, plan, jobs, logs, checks, group, .. } = self;
         let called = tokio::select! {
             biased;
             () = io.signalled() => false,
             () = jobs.answered() => false,
+            never = logs.proceed() => match never {},
             () = checks.answered() => false,
             () = group.called(plan, || io.now()) => true,
             () = io.clock.sleep(span) => false,

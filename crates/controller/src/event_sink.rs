@@ -50,6 +50,11 @@ impl<'a> EventSink<'a> {
         self.report.logged(evidence);
     }
 
+    /// To be told what a promotion does not rest on.
+    pub(crate) fn cannot_see(&mut self, what: &'static str) {
+        self.report.cannot_see(what);
+    }
+
     /// To be told of a durable function.
     pub(crate) fn durable(&mut self) {
         self.report.durable();

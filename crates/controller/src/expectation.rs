@@ -13,6 +13,7 @@ use rollout::plan::Plan;
 use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
 use rollout::{Time, Version, Weight};
 
+use crate::log_signals::LogCounts;
 use crate::port::{Baseline, MinuteCounts, SignalCounts, SignalMinute};
 
 /// What the alias was used to in the hour before the rollout, from which limits and expectations are taken. Without it there are none.
@@ -40,6 +41,8 @@ pub(crate) struct Counted<'a> {
     /// What was counted of the signals, in the plan's order, and before the rollout.
     pub(crate) signals: &'a [Vec<SignalMinute>],
     pub(crate) past: &'a SignalPast,
+    /// What was counted of the signals in the log.
+    pub(crate) logs: &'a LogCounts,
     /// What AWS says of why no invocation of the candidate is counted, where it was asked.
     pub(crate) reason: Option<&'a str>,
     pub(crate) now: Time,
@@ -59,10 +62,12 @@ pub(crate) fn expected_calls(plan: &Plan, baseline: &Reference) -> Option<f64> {
 fn usual(baseline: &Baseline, span: Duration) -> f64 {
     let mean = baseline.calls / PAST.as_secs_f64() * span.as_secs_f64();
     let began = baseline.start + PAST;
+    // In the minute in which it began, not all is of the time before.
+    let whole = || baseline.minutes.iter().filter(|(minute, _)| *minute + MINUTE <= began);
     // The newest minutes may not be counted yet: then the time before the last that is.
-    let counted = baseline.minutes.last().map(|(minute, _)| *minute + MINUTE);
+    let counted = whole().next_back().map(|(minute, _)| *minute + MINUTE);
     let end = counted.filter(|end| *end + CLOUDWATCH_SETTLED >= began).unwrap_or(began);
-    let lately = baseline.minutes.iter().map(|(minute, calls)| calls * part(*minute, end - span, end)).sum();
+    let lately = whole().map(|(minute, calls)| calls * part(*minute, end - span, end)).sum();
     mean.max(lately)
 }
 
@@ -202,6 +207,9 @@ mod tests {
         // It began five minutes ago, and the last two are not counted yet.
         let lately = [(5, 20.0), (4, 20.0), (3, 20.0)];
         assert_eq!([0, 30, 60, 150, 180, 600].map(|span| usual_in(&lately, span)), [0, 10, 20, 50, 60, 60]);
+        // What is counted of the minute in which the rollout began is no measure.
+        let begun = Baseline { minutes: vec![(began - MINUTE, 20.0), (began - MINUTE / 2, 1.0)], ..baseline(&[]) };
+        assert_eq!(whole(usual(&begun, MINUTE)), 20);
         // Nobody says that it lasts: after an hour it is what the hour had.
         assert_eq!(usual_in(&lately, 2 * 3_600), 120);
         // It ended long ago: the mean is all that is known of it.
@@ -228,8 +236,9 @@ mod tests {
             let phase = Phase::Shift { weight, step: 1, steps: 2 };
             let note = Note { since: began + Duration::from_secs(40), ..Note::new(id, owner, phase, began) };
             let now = began + Duration::from_secs(seconds);
-            let (signals, past) = (&[], &SignalPast::default());
-            let of = Counted { plan: &plan, note: &note, minutes: &minutes, baseline: &None, signals, past, reason: None, now };
+            let (baseline, past, logs) = (&None, &SignalPast::default(), &LogCounts::default());
+            let of =
+                Counted { plan: &plan, note: &note, minutes: &minutes, baseline, signals: &[], past, logs, reason: None, now };
             whole(expected_of_candidate(&of, now))
         };
         assert_eq!([40, 60, 120].map(|seconds| expected(50, seconds)), [0, 10, 40]);

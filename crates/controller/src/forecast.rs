@@ -1,18 +1,20 @@
 //! What will the comparison see of this rollout? Foretold from yesterday's traffic at this time of day, before anything is changed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use analysis::expected::{Step, Traffic, notice, sights};
 use analysis::{ParameterError, Parameters};
 use rollout::comparison::Thousandths;
-use rollout::forecast::{Better, Cost, Forecast, Part};
+use rollout::forecast::{Better, Cost, Forecast, LogCost, Part, SignalForecast};
 use rollout::plan::{Latency, Mode, Plan};
+use rollout::signal::{SignalMetric, SignalSource};
 use rollout::target::Subject;
-use rollout::timing::CLOUDWATCH_LAG;
-use rollout::{Schedule, Time, Weight};
+use rollout::timing::{CLOUDWATCH_LAG, CLOUDWATCH_SETTLED};
+use rollout::{Schedule, Signal, Time, Weight};
 
 use crate::expectation::whole;
-use crate::port::{Baseline, Cloud, CloudError};
+use crate::port::{Baseline, Cloud, CloudError, SignalCounts, default_log_group};
 
 const DAY: Duration = Duration::from_hours(24);
 const HOUR: Duration = Duration::from_hours(1);
@@ -22,6 +24,12 @@ const EVERY: Duration = Duration::from_mins(5);
 
 /// How late `CloudWatch` is, in minutes: one to three.
 const LAG: f64 = CLOUDWATCH_LAG.as_secs_f64() / 60.0;
+
+/// The minutes of a signal are used only once all is there.
+const SIGNAL_LAG: f64 = CLOUDWATCH_SETTLED.as_secs_f64() / 60.0;
+
+/// Of how many minutes a query reads the log: the one before it, and what was not all there the last time.
+const READ_AGAIN: f64 = 2.0;
 
 const PARTS: usize = 10;
 
@@ -39,7 +47,10 @@ pub async fn forecast<C: Cloud>(cloud: &C, subject: &Subject, plan: &Plan) -> Re
     }
     let now = cloud.time();
     let parts = cloud.baseline(subject, now - DAY, now, EVERY).await?;
-    Ok(window(plan, &parts, now).and_then(|baseline| described(plan, &baseline).ok()))
+    let Some(window) = window(plan, &parts, now) else { return Ok(None) };
+    let signals = signals(cloud, subject, plan, &window).await?;
+    let log = log_cost(cloud, subject, plan, &window).await?;
+    Ok(described(plan, &window, &signals).ok().map(|forecast| Forecast { log, ..forecast }))
 }
 
 /// What came in over some time of yesterday.
@@ -65,11 +76,54 @@ fn window(plan: &Plan, parts: &[Baseline], now: Time) -> Option<Window> {
     over(start, start + plan.duration().max(HOUR)).or_else(|| over(start, now))
 }
 
-fn described(plan: &Plan, baseline: &Window) -> Result<Forecast, ParameterError> {
+/// What the signals counted of stable in that time, those in logs left out.
+async fn signals<C: Cloud>(
+    cloud: &C,
+    subject: &Subject,
+    plan: &Plan,
+    window: &Window,
+) -> Result<Vec<(String, SignalCounts)>, CloudError> {
+    let Some(stable) = plan.stable.filter(|_| plan.signals.iter().any(|signal| !signal.is_in_logs())) else {
+        return Ok(Vec::new());
+    };
+    let parts = cloud.signal_past((subject, stable), &plan.signals, (window.from, window.to, EVERY)).await?;
+    let sum = |(signal, parts): (&Signal, Vec<(Time, SignalCounts)>)| {
+        let mut counts = parts.iter().fold(SignalCounts::default(), |sum, (_, part)| sum.plus(part));
+        if matches!(&signal.source, SignalSource::Metrics { requests: None, .. }) {
+            counts.requests = window.calls;
+        }
+        (!signal.is_in_logs() && counts.requests > 0.0).then(|| (signal.name.clone(), counts))
+    };
+    Ok(plan.signals.iter().zip(parts).filter_map(sum).collect())
+}
+
+/// What it costs to count in the log: each query reads what was written since the last minute that was all there.
+async fn log_cost<C: Cloud>(cloud: &C, subject: &Subject, plan: &Plan, window: &Window) -> Result<Option<LogCost>, CloudError> {
+    let in_logs = plan.signals.iter().filter(|signal| signal.is_in_logs()).count() as u64;
+    let Some(stable) = plan.stable.filter(|_| in_logs > 0) else { return Ok(None) };
+    let group = default_log_group(&subject.function.name);
+    // How much is written to a log is a metric like any other.
+    let written = SignalMetric {
+        namespace: "AWS/Logs".to_owned(),
+        metric: "IncomingBytes".to_owned(),
+        dimensions: BTreeMap::from([("LogGroupName".to_owned(), group.clone())]),
+    };
+    let written = Signal { name: "written".to_owned(), source: SignalSource::Metrics { failures: written, requests: None } };
+    let parts = cloud.signal_past((subject, stable), &[written], (window.from, window.to, EVERY)).await?;
+    let bytes: f64 = parts.iter().flatten().map(|(_, part)| part.failures).sum();
+    let minutes = (window.to.since(window.from).as_secs_f64() / 60.0).max(1.0);
+    // One for each signal, and one for whatever was written at all.
+    let queries_an_hour = 60 * (in_logs + 1);
+    let bytes_an_hour = (bytes > 0.0).then(|| whole(bytes / minutes * READ_AGAIN * exact(queries_an_hour)));
+    Ok(Some(LogCost { group, queries_an_hour, bytes_an_hour }))
+}
+
+fn described(plan: &Plan, baseline: &Window, signals: &[(String, SignalCounts)]) -> Result<Forecast, ParameterError> {
     let minutes = (baseline.to.since(baseline.from).as_secs_f64() / 60.0).max(1.0);
     let traffic = Traffic::new(baseline.calls / minutes, (baseline.errors / baseline.calls).clamp(0.0, 1.0))?;
     let enforced = plan.analysis.latency == Latency::Enforce;
-    let share = if enforced { Parameters::ERRORS_SHARE } else { 1.0 };
+    // Of several streams that are joined, one needs as many times as much evidence.
+    let share = if enforced { Parameters::ERRORS_SHARE } else { 1.0 } / exact(plan.signals.len() as u64 + 1);
     let parameters = Parameters { alpha: plan.analysis.alpha(), share, ..Parameters::default() };
     let parts = parts(&plan.schedule)?;
     let steps: Vec<Step> = parts.iter().map(|(_, step)| *step).collect();
@@ -80,17 +134,30 @@ fn described(plan: &Plan, baseline: &Window) -> Result<Forecast, ParameterError>
         smallest_percent: sight.smallest.map(percent),
     });
     let a_minute = baseline.calls / minutes;
-    let cost = |schedule: &Schedule, steps: &[Step], rate: f64| {
-        notice(&parameters, steps, &traffic, rate).map(|notice| {
+    let cost_of = |schedule: &Schedule, steps: &[Step], rate: f64, traffic: &Traffic, a_minute: f64, lag: f64| {
+        notice(&parameters, steps, traffic, rate).map(|notice| {
             // It goes on failing until CloudWatch shows what there is to notice.
-            let late = notice.minutes.map_or(0.0, |minutes| calls_within(schedule, minutes, LAG, a_minute) * rate);
+            let late = notice.minutes.map_or(0.0, |minutes| calls_within(schedule, minutes, lag, a_minute) * rate);
             Cost {
                 fails_percent: whole(rate * 100.0),
-                minutes: notice.minutes.map(|minutes| Thousandths::from_f64(minutes + LAG)),
+                minutes: notice.minutes.map(|minutes| Thousandths::from_f64(minutes + lag)),
                 failed_calls: whole(notice.canary_bad + late),
             }
         })
     };
+    let cost = |schedule: &Schedule, steps: &[Step], rate: f64| cost_of(schedule, steps, rate, &traffic, a_minute, LAG);
+    let signal = |(name, counts): &(String, SignalCounts)| -> Result<SignalForecast, ParameterError> {
+        let (requests, rate) = (counts.requests / minutes, (counts.failures / counts.requests).clamp(0.0, 1.0));
+        let traffic = Traffic::new(requests, rate)?;
+        Ok(SignalForecast {
+            name: name.clone(),
+            requests_a_minute: Thousandths::from_f64(requests),
+            failures_percent: percent(rate),
+            smallest_percent: sights(&parameters, &steps, &traffic)?.last().and_then(|sight| sight.smallest).map(percent),
+            cost: cost_of(&plan.schedule, &steps, 0.05, &traffic, requests, SIGNAL_LAG)?,
+        })
+    };
+    let signals = signals.iter().map(signal).collect::<Result<Vec<_>, _>>()?;
     let costs = vec![cost(&plan.schedule, &steps, 0.05)?, cost(&plan.schedule, &steps, 1.0)?];
     let (known, spent) = (seen.last().and_then(|sight| sight.smallest), costs.first().map_or(0, |cost| cost.failed_calls));
     let mut better: Option<(f64, Better)> = None;
@@ -114,6 +181,8 @@ fn described(plan: &Plan, baseline: &Window) -> Result<Forecast, ParameterError>
         parts: described.collect(),
         costs,
         better: better.map(|(_, better)| better),
+        signals,
+        log: None,
     })
 }
 

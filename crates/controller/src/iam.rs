@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use rollout::Arn;
 use rollout::hook::HookTarget;
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::target::{FunctionName, Qualified, Subject};
+use rollout::{Arn, Signal};
 
 use crate::port::{Call, default_log_group};
 use crate::request::Request;
@@ -90,6 +90,12 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     }
     if request.signals.iter().any(|signal| !signal.is_in_logs()) {
         grants.push(Grant::of("Signals", &[Call::ListMetrics], everything()));
+    }
+    if request.signals.iter().any(Signal::is_in_logs) {
+        let group = arns.here("logs", &format!("log-group:{}:*", default_log_group(&request.subject.function.name)));
+        grants.push(Grant::of("SignalsInLogs", &[Call::StartQuery], vec![group]));
+        let answers = [Call::GetQueryResults, Call::StopQuery, Call::DescribeLogGroups];
+        grants.push(Grant::of("SignalsInLogsAnswers", &answers, everything()));
     }
     grants.extend(arns.stack());
     let mut warnings = vec![Call::GetPolicy, Call::ListFunctionUrlConfigs];

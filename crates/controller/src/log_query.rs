@@ -103,7 +103,7 @@ impl LogSearch {
             "fields @timestamp, @message, @requestId, @logStream\n\
              | parse @logStream \"*[*]*\" as streamDay, streamVersion, streamId\n\
              | filter {streams}\n\
-             | filter (@message like /{ERRORS}/ and @message not like /{FRAME}/){further}\n\
+             | filter (@message like /{ERRORS}/ and @message not like /{FRAME}/ and @message not like /{NONE}/){further}\n\
              | sort streamVersion {first}, @timestamp asc"
         )
     }
@@ -111,11 +111,14 @@ impl LogSearch {
 
 /// What a line says that tells of an error, in the runtimes' own logs and in most others: errors by their level or their name, what Lambda
 /// writes about an invocation that took too long, had too little memory or did not get through its start.
-const ERRORS: &str = "(?i)\\berror|exception|traceback|\\bfatal\\b|\\bcritical\\b|\\bpanic|task timed out|out of memory|signal: killed|\
+const ERRORS: &str = "(?i)\\berror|exception|traceback|\\bfatal\\b|\\bcritical\\b|\\bpanic|\\bfailed\\b|task timed out|out of memory|signal: killed|\
                       \"status\":\"(timeout|failure)\"|Status: timeout";
 
 /// Lambda's own lines around every invocation. What went wrong stands in a line of its own, too.
 const FRAME: &str = "^(START|END|REPORT) ";
+
+/// A member for errors that says that there are none.
+const NONE: &str = "(?i)\"(error|errors|exception)\" *: *(null|0|false|\\[\\]|\"\")";
 
 /// As many lines tell the kinds of them; an answer stays well under a megabyte.
 const ROWS: u16 = 1_000;

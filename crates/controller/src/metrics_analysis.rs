@@ -64,6 +64,7 @@ pub(crate) fn find(of: &Counted<'_>) -> Result<AnalysisResult, String> {
         if let Some(why) = silent(of, &finding) {
             finding.why = why;
         }
+        joined.tell_missing(&mut finding);
         let found = dead_from_the_start(versions, &minutes, baseline).or_else(|| joined.dead(versions, of.past));
         if let Some(why) = found {
             (finding.opinion, finding.why) = (AnalysisVerdict::RollBack, why);

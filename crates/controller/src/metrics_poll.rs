@@ -3,10 +3,12 @@
 use rollout::comparison::{AnalysisVerdict, Comparison, Unseen};
 use rollout::health::ReadError;
 use rollout::memory::Memory;
+use rollout::note::Note;
 use rollout::plan::Plan;
 use rollout::{Subject, Time, agenda};
 
-use crate::expectation::{Counted, Reference, SignalPast};
+use crate::expectation::{Counted, Reference, SignalPast, unseen};
+use crate::log_signals::LogSignals;
 use crate::metrics_analysis::{find, limits, step_calls};
 use crate::port::{CloudError, Dated, Failure, PairCounts, VersionPair};
 
@@ -53,7 +55,7 @@ impl Metrics {
         (plan, memory): (&Plan, &Memory),
         tried: Time,
         counts: Dated<Result<PairCounts, CloudError>>,
-        reason: Option<&str>,
+        (logs, reason): (&LogSignals<'_>, Option<&str>),
         now: Time,
     ) -> Result<(), String> {
         self.tried = Some(tried);
@@ -62,10 +64,9 @@ impl Metrics {
         let failed = |why: String, throttled| ReadError { why: format!("the invocations cannot be counted: {why}"), throttled };
         let found = match counts {
             Ok(counted) => {
-                let (minutes, signals) = (&counted.minutes, &counted.signals);
-                let (baseline, past) = (&self.baseline, &self.past);
-                let found = find(&Counted { plan, note: &note, minutes, baseline, signals, past, reason, now });
                 self.counted = counted;
+                let unreadable = logs.unreadable(now).map_or(Ok(()), Err);
+                let found = unreadable.and_then(|()| find(&self.held_against((plan, &note), logs, reason, now)));
                 found.map_err(|why| failed(why, false))
             }
             Err(error) => Err(failed(error.to_string(), error.failure == Failure::Throttled)),
@@ -84,17 +85,31 @@ impl Metrics {
         Ok(())
     }
 
+    fn held_against<'a>(
+        &'a self,
+        (plan, note): (&'a Plan, &'a Note),
+        logs: &'a LogSignals<'_>,
+        reason: Option<&'a str>,
+        now: Time,
+    ) -> Counted<'a> {
+        let (minutes, signals, logs) = (&self.counted.minutes, &self.counted.signals, logs.counts());
+        Counted { plan, note, minutes, baseline: &self.baseline, signals, past: &self.past, logs, reason, now }
+    }
+
     /// Whether no invocation of the candidate is counted, though `CloudWatch` should have had some by now, and nothing is decided yet.
     pub(crate) fn is_overdue(&self) -> bool {
         let Comparison::Read { finding, .. } = &self.comparison else { return false };
         finding.unseen == Some(Unseen::Late) || finding.opinion == AnalysisVerdict::NoData && finding.step_calls == 0
     }
 
-    /// What was found, with the invocations of the step that is in force by now.
-    pub(crate) fn comparison(&self, plan: &Plan, memory: &Memory) -> Comparison {
+    /// What was found, with the invocations of the step that is in force by now, and what of the candidate should be counted by now: a
+    /// pause may have lasted since.
+    pub(crate) fn comparison(&self, (plan, memory): (&Plan, &Memory), logs: &LogSignals<'_>, now: Time) -> Comparison {
         let mut comparison = self.comparison.clone();
         if let (Comparison::Read { finding, .. }, Some(note)) = (&mut comparison, memory.note(plan)) {
             finding.step_calls = step_calls(&note, &self.counted.minutes);
+            let overdue = unseen(&self.held_against((plan, &note), logs, None, now));
+            finding.unseen = finding.unseen.or_else(|| overdue.map(|_| Unseen::Early));
         }
         comparison
     }

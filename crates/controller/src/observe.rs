@@ -66,9 +66,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             self.take_alias(read);
         }
         if let Some(counts) = counts {
-            let reason = self.jobs.reason.as_deref();
-            let taken = self.metrics.take((&self.plan, &self.memory), started, counts, reason, self.io.now());
+            let why_none = (&self.logs, self.jobs.reason.as_deref());
+            let taken = self.metrics.take((&self.plan, &self.memory), started, counts, why_none, self.io.now());
             taken.unwrap_or_else(|why| self.warn(why));
+            if let Some(pair) = &pair {
+                let group = self.prepared.log_group_of_stable(&request.subject.function);
+                self.logs.begin((cloud, clock), pair, group);
+            }
             if let Some(pair) = pair.filter(|_| self.metrics.is_overdue()) {
                 self.jobs.inquire(async move { reason_of_none(cloud, &pair).await });
             }
@@ -186,7 +190,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             managed: self.alarms.ready(),
             hook: self.jobs.hook(&self.plan, &self.memory),
             health: self.memory.health(&self.plan, self.alarms.health(), now),
-            comparison: self.metrics.comparison(&self.plan, &self.memory),
+            comparison: self.metrics.comparison((&self.plan, &self.memory), &self.logs, now),
             probe: self.jobs.probe.clone(),
             checks: self.checks.seen(),
             interrupted: self.io.interrupt() != Interrupt::None || self.credentials_end(now),
@@ -234,6 +238,7 @@ async fn read_alarms<C: Cloud>(cloud: &C, names: &[String], known: Time, alarmed
 /// Counts the invocations. The alarms, read beside it, must not grow old over it.
 async fn count<C: Cloud, K: Clock>(cloud: &C, clock: &K, pair: &VersionPair, started: Time) -> Option<Dated<Answer<PairCounts>>> {
     tokio::select! {
+        biased;
         mut counts = cloud.counts(std::slice::from_ref(pair)) => counts.answer.pop().map(|answer| Dated { at: counts.at, answer }),
         () = clock.sleep(COUNT_LIMIT) => Some(Dated { at: started, answer: Err(late("GetMetricData", COUNT_LIMIT)) }),
     }

@@ -4,10 +4,11 @@ use rollout::candidate::{given_up, unreadable};
 use rollout::event::EventKind;
 use rollout::note::Note;
 use rollout::observation::Candidate;
+use rollout::target::FunctionName;
 use rollout::{Time, Version};
 
 use crate::config_diff::differences;
-use crate::port::{Configuration, Failure};
+use crate::port::{Configuration, Failure, default_log_group};
 
 pub(crate) struct Prepared {
     stable: Option<Configuration>,
@@ -80,6 +81,11 @@ impl Prepared {
         let known = self.stable.as_ref().zip(self.published.as_ref().filter(|(published, _)| *published == version));
         let differs = known.map(|(stable, (_, candidate))| differences(stable, candidate)).unwrap_or_default();
         EventKind::VersionReady { version, differs }
+    }
+
+    /// The log group that the stable version writes to.
+    pub(crate) fn log_group_of_stable(&self, function: &FunctionName) -> String {
+        self.stable.as_ref().map_or_else(|| default_log_group(&function.name), Configuration::log_group)
     }
 
     /// The candidate, and the log group that it writes to.

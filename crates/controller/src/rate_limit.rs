@@ -170,7 +170,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         UntagResource: untag(arn: &str, key: &str) -> ();
         ListEventSourceMappings: event_sources(function: &Qualified) -> Vec<EventSource>;
         ListFunctionUrlConfigs: function_urls(function: &FunctionName) -> Vec<FunctionUrl>;
-        GetPolicy: policy(function: &FunctionName) -> Option<String>;
+        GetPolicy: policy(function: &Qualified) -> Option<String>;
         Invoke: invoke(function: &Qualified, payload: &[u8], limit: Duration) -> InvocationResult;
         Invoke: invocable(function: &Qualified) -> ();
         DescribeAlarms: managed_alarm(name: &str) -> Option<ManagedAlarm>;
@@ -183,6 +183,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         GetMetricData: signal_past(of: (&Subject, Version), signals: &[Signal], past: (Time, Time, Duration)) -> Vec<Vec<(Time, SignalCounts)>>;
         ListMetrics: known_metrics(of: Option<&SignalMetric>, name: &str) -> Vec<KnownMetric>;
         GetMetricData: calls(function: &FunctionName, by: &[Option<String>], from: Time, to: Time) -> Vec<f64>;
+        DescribeLogGroups: has_log_group(name: &str) -> bool;
         StartQuery: start_query(query: &LogQuery) -> String;
         GetQueryResults: query_results(id: &str) -> Option<LogRows>;
         StopQuery: stop_query(id: &str) -> ();

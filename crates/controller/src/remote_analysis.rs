@@ -13,6 +13,7 @@ use rollout::target::Subject;
 use rollout::{Schedule, Time, Weight};
 
 use crate::expectation::{Counted, SignalPast};
+use crate::log_signals::LogCounts;
 use crate::metrics_analysis::find;
 use crate::port::{Cloud, CloudError, VersionPair};
 use crate::request::Request;
@@ -31,8 +32,8 @@ pub async fn remote_analysis<C: Cloud>(cloud: &C, subject: &Subject, note: &Note
     let from = Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60);
     let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: Vec::new() };
     let counted = cloud.counts(&[pair]).await.answer.pop().transpose()?.unwrap_or_default();
-    let (minutes, past, now) = (&counted.minutes, &SignalPast::default(), cloud.time());
-    let of = Counted { plan: &plan, note, minutes, baseline: &None, signals: &[], past, reason: None, now };
+    let (minutes, past, logs, now) = (&counted.minutes, &SignalPast::default(), &LogCounts::default(), cloud.time());
+    let of = Counted { plan: &plan, note, minutes, baseline: &None, signals: &[], past, logs, reason: None, now };
     Ok(find(&of).ok())
 }
 

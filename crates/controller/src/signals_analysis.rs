@@ -1,6 +1,7 @@
 //! What do the signals say beside errors? Puts the minutes of all into one test, and judges what a signal lacks. Asks nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use analysis::{CountError, JoinedTest, Minute, Outlook, ParameterError, Parameters, Rate, Verdict, dead, shown_ratio};
 use rollout::comparison::{AnalysisResult, AnalysisVerdict, Calls, ERRORS, SignalNumbers, Thousandths, Unseen};
@@ -10,7 +11,7 @@ use rollout::timing::{CLOUDWATCH_SETTLED, UNSEEN_LIMIT};
 use rollout::{Signal, Time, Version};
 
 use crate::expectation::{Counted, MINUTE, SignalPast, whole};
-use crate::port::{MinuteCounts, SignalCounts, SignalMinute};
+use crate::port::{MinuteCounts, PairCounts, SignalCounts, SignalMinute};
 
 /// So many requests are not all missing by chance: less than once in 20,000 times.
 const FEW: f64 = 10.0;
@@ -20,6 +21,8 @@ pub(crate) struct Stream {
     name: String,
     /// What its failures are part of.
     unit: &'static str,
+    in_logs: bool,
+    lag: Option<Duration>,
     minutes: BTreeMap<Time, Minute>,
     /// The end of the last minute that is all there; `None` where the newest ones are used as they are.
     until: Option<Time>,
@@ -44,35 +47,48 @@ pub(crate) struct Joined {
 impl Stream {
     /// Errors, in the minutes whose invocations have ended: up to `until`, where some have not.
     pub(crate) fn errors(minutes: impl Iterator<Item = (Time, Minute)>, until: Option<Time>) -> Self {
-        Self { name: ERRORS.to_owned(), unit: "invocations", minutes: minutes.collect(), until, unseen: None }
+        Self {
+            name: ERRORS.to_owned(),
+            unit: "invocations",
+            in_logs: false,
+            lag: None,
+            minutes: minutes.collect(),
+            until,
+            unseen: None,
+        }
     }
 
     /// The signals of a plan. `until` is the end of the last minute in which the invocations have ended, where some have not.
     ///
     /// Failures and requests are two series, which `CloudWatch` shows at moments of their own: so minutes are used only once all is there.
     pub(crate) fn signals(of: &Counted<'_>, until: Option<Time>) -> Result<Vec<Self>, CountError> {
-        let (now, past) = (of.now, of.past);
-        let settled = Time::from_secs((now - CLOUDWATCH_SETTLED).as_secs() / 60 * 60);
-        let until = until.map_or(settled, |until| until.min(settled));
-        let none = Vec::new();
+        let settled = Time::from_secs((of.now - CLOUDWATCH_SETTLED).as_secs() / 60 * 60);
         let one = |(at, signal): (usize, &Signal)| {
+            let in_logs = signal.is_in_logs();
+            let lag = of.logs.lag.filter(|_| in_logs);
+            // The log is early, but its failures are part of the invocations.
+            let until_here = if in_logs { of.logs.until.unwrap_or_default().min(settled) } else { settled };
+            let of_logs = of.logs.signals.get(at).filter(|_| in_logs);
+            let of_metrics = of.signals.get(at).filter(|_| !in_logs);
+            let minutes = of_logs.into_iter().flat_map(BTreeMap::values).chain(of_metrics.into_iter().flatten());
             let found = Found {
-                minutes: of
-                    .signals
-                    .get(at)
-                    .unwrap_or(&none)
-                    .iter()
-                    .filter(|minute| minute.start + MINUTE <= until)
-                    .map(|it| (it.start, *it))
-                    .collect(),
+                minutes: minutes.map(|it| (it.start, *it)).collect(),
                 calls: of.minutes,
-                until,
-                now,
+                until: until.map_or(until_here, |until| until.min(until_here)),
+                settled,
+                now: of.now,
             };
             let own = matches!(&signal.source, SignalSource::Metrics { requests: Some(_), .. });
             let (unit, minutes) = if own { ("requests", found.of_requests()?) } else { ("invocations", found.of_invocations()?) };
-            let unseen = if own { found.unseen(past.signals.get(at), past.calls) } else { None };
-            Ok(Self { name: signal.name.clone(), unit, minutes, until: Some(until), unseen })
+            let unseen = match &signal.source {
+                SignalSource::Metrics { requests: None, .. } => None,
+                SignalSource::Metrics { .. } => found.unseen(found.of_each(of.past.signals.get(at), of.past.calls)),
+                // What is invoked leaves a line.
+                SignalSource::Logs { .. } => {
+                    found.unseen(Some(found.of_each(None, 0.0)).filter(|rate| *rate > 0.0).unwrap_or(1.0))
+                }
+            };
+            Ok(Self { name: signal.name.clone(), unit, in_logs, lag, minutes, until: Some(found.until), unseen })
         };
         of.plan.signals.iter().enumerate().map(one).collect()
     }
@@ -83,11 +99,30 @@ impl Stream {
     }
 }
 
+/// The minutes of signals in metrics, in their order, that ended by `until`: of a past rollout.
+///
+/// # Errors
+/// A count that cannot be.
+pub fn signal_minutes(signals: &[Signal], counts: &PairCounts, until: Time) -> Result<Vec<BTreeMap<Time, Minute>>, CountError> {
+    let one = |(signal, minutes): (&Signal, &Vec<SignalMinute>)| {
+        let minutes = minutes.iter().map(|it| (it.start, *it)).collect();
+        let found = Found { minutes, calls: &counts.minutes, until, settled: until, now: until };
+        if matches!(&signal.source, SignalSource::Metrics { requests: Some(_), .. }) {
+            found.of_requests()
+        } else {
+            found.of_invocations()
+        }
+    };
+    signals.iter().zip(&counts.signals).map(one).collect()
+}
+
 /// What was found of one signal.
 struct Found<'a> {
     minutes: BTreeMap<Time, SignalMinute>,
     calls: &'a [MinuteCounts],
     until: Time,
+    /// By when `CloudWatch` should have everything.
+    settled: Time,
     now: Time,
 }
 
@@ -98,7 +133,7 @@ impl Found<'_> {
             let [[canary, canary_bad], [stable, stable_bad]] = [side(&it.candidate), side(&it.stable)];
             Ok((*start, Minute::new([canary, canary_bad, stable, stable_bad])?))
         };
-        self.minutes.iter().map(minute).collect()
+        self.minutes.iter().filter(|(start, _)| **start + MINUTE <= self.until).map(minute).collect()
     }
 
     /// Failures of those invocations that were counted through the alias.
@@ -113,13 +148,17 @@ impl Found<'_> {
         self.calls.iter().filter(|it| it.start + MINUTE <= self.until).map(minute).collect()
     }
 
-    /// Whether the candidate's requests have ended, or never begun, though it has invocations that should have made some: as many for each as
-    /// stable's make.
-    fn unseen(&self, past: Option<&SignalCounts>, past_calls: f64) -> Option<Missing> {
-        let settled_calls = self.calls.iter().filter(|it| it.start + MINUTE <= self.until);
-        let calls = settled_calls.map(|it| it.stable.calls).sum::<f64>() + past.map_or(0.0, |_| past_calls);
-        let requests = self.minutes.values().map(|it| it.stable.requests).sum::<f64>() + past.map_or(0.0, |past| past.requests);
-        let of_each = if calls > 0.0 { requests / calls } else { 0.0 };
+    /// How many requests stable makes of each of its invocations, as far as that is known.
+    fn of_each(&self, past: Option<&SignalCounts>, past_calls: f64) -> f64 {
+        let calls = self.calls.iter().filter(|it| it.start + MINUTE <= self.until).map(|it| it.stable.calls);
+        let requests = self.minutes.values().filter(|it| it.start + MINUTE <= self.until).map(|it| it.stable.requests);
+        let calls = calls.sum::<f64>() + past.map_or(0.0, |_| past_calls);
+        let requests = requests.sum::<f64>() + past.map_or(0.0, |past| past.requests);
+        if calls > 0.0 { requests / calls } else { 0.0 }
+    }
+
+    /// Whether the candidate's requests have ended, or never begun, though it has invocations, each of which should have made so many.
+    fn unseen(&self, of_each: f64) -> Option<Missing> {
         let last = self.minutes.values().filter(|it| it.candidate.requests > 0.0).map(|it| it.start + MINUTE).max();
         let since = |it: &&MinuteCounts| last.is_none_or(|last| it.start >= last);
         let expected_by = |at: Time| {
@@ -127,12 +166,12 @@ impl Found<'_> {
             of_each * calls.map(|it| it.candidate.calls).sum::<f64>()
         };
         let levels = [
-            (Unseen::Missing, self.until - UNSEEN_LIMIT, true),
-            (Unseen::Late, self.until, true),
+            (Unseen::Missing, self.settled - UNSEEN_LIMIT, true),
+            (Unseen::Late, self.settled, true),
             (Unseen::Early, self.now, last.is_none()),
         ];
         let found = levels.into_iter().find(|(_, at, looks)| *looks && expected_by(*at) >= FEW);
-        found.map(|(how, at, _)| Missing { how, expected: expected_by(if how == Unseen::Early { at } else { self.until }) })
+        found.map(|(how, ..)| Missing { how, expected: expected_by(self.settled) })
     }
 }
 
@@ -202,6 +241,7 @@ impl Joined {
                 opinion: opinion(self.of_signal(at)),
                 unseen: stream.unseen.map(|missing| missing.how),
                 counted_to: stream.minutes.keys().last().map(|start| *start + MINUTE),
+                log_lag_seconds: stream.lag.map(|lag| lag.as_secs()),
             })
         };
         self.streams.iter().enumerate().skip(1).filter_map(numbers).collect()
@@ -232,27 +272,31 @@ impl Joined {
             }
             (AnalysisVerdict::RollBack | AnalysisVerdict::Hold | AnalysisVerdict::NoData, ..) => {}
         }
-        if finding.opinion != AnalysisVerdict::RollBack {
-            self.tell_missing(finding);
-        }
     }
 
     /// Says which signal lacks its requests, where that is worse than what is said of errors.
-    fn tell_missing(&self, finding: &mut AnalysisResult) {
+    pub(crate) fn tell_missing(&self, finding: &mut AnalysisResult) {
         let missing = self.streams.iter().filter_map(|stream| Some((stream, stream.unseen?)));
         let Some((stream, missing)) = missing.max_by_key(|(_, missing)| missing.how) else { return };
         if Some(missing.how) <= finding.unseen {
             return;
         }
         finding.unseen = Some(missing.how);
-        let none =
-            if stream.minutes.values().any(|minute| minute.canary_calls() > 0.0) { "no more requests" } else { "no requests" };
-        finding.why = format!(
-            "{}: {} has {none}, although about {} were expected by now: the version does not count them, or not by its number",
-            stream.name,
-            finding.numbers.candidate.version,
-            grouped(whole(missing.expected))
-        );
+        // At first they are only not counted yet.
+        if missing.how == Unseen::Early {
+            return;
+        }
+        let more = if stream.minutes.values().any(|minute| minute.canary_calls() > 0.0) { "more " } else { "" };
+        let (name, candidate, expected) = (&stream.name, finding.numbers.candidate.version, grouped(whole(missing.expected)));
+        finding.why = if stream.in_logs {
+            format!(
+                "{name}: no {more}line of {candidate} is in its log, although about {expected} invocations should have left some"
+            )
+        } else {
+            format!(
+                "{name}: {candidate} has no {more}requests, although about {expected} were expected by now: the version does not count them, or not by its number"
+            )
+        };
     }
 
     /// That the candidate failed every request of a signal, where that is enough to say so and was not so before.
@@ -303,6 +347,9 @@ const TOLD: usize = 3;
 
 fn rates(signal: &SignalNumbers) -> String {
     let SignalNumbers { name, stable, candidate, .. } = signal;
+    if candidate.calls == 0 {
+        return format!("{name} not counted yet");
+    }
     format!("{name} {} ({}/{}) vs {}", candidate.rate(), grouped(candidate.errors), grouped(candidate.calls), stable.rate())
 }
 

@@ -1,11 +1,12 @@
 //! How do the invocations of both versions look in the live view? A small table, what is still missing, and how fresh it is.
 
-use rollout::comparison::{AnalysisVerdict, Calls, Numbers, Slow, Thousandths};
+use rollout::comparison::{AnalysisVerdict, Calls, Numbers, Slow, StreamNumbers, Thousandths};
 use rollout::format::{duration, grouped, percent};
 use rollout::health::clock;
 use rollout::{Time, Weight};
 
 use crate::rollout_state::{Count, Story};
+use crate::safe::one_line;
 use crate::styled::{Line, Tone, row};
 
 /// The rows about the invocations; none before the first count.
@@ -16,8 +17,13 @@ pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
     let mut lines = vec![
         cells("", &of_stable, &of_candidate, &format!("{of_candidate} against {of_stable}"), Tone::Dim),
         cells("requests", &grouped(stable.calls), &grouped(candidate.calls), &missing(numbers, *opinion), Tone::Plain),
-        errors(numbers, *opinion),
     ];
+    if numbers.signals.is_empty() {
+        lines.push(errors(numbers, *opinion));
+    } else {
+        lines.extend(numbers.streams().iter().map(|stream| signal(stream, numbers.ln_threshold)));
+        lines.push(together(numbers, *opinion));
+    }
     let intervals = [interval(stable), interval(candidate)];
     if intervals.iter().any(|interval| !interval.is_empty()) {
         lines.push(cells("", &intervals[0], &intervals[1], "", Tone::Dim));
@@ -45,15 +51,46 @@ fn cells(word: &str, stable: &str, candidate: &str, beside: &str, tone: Tone) ->
 fn errors(numbers: &Numbers, opinion: AnalysisVerdict) -> Line {
     let Numbers { stable, candidate, ln_evidence, ln_threshold, .. } = numbers;
     let beside = format!("{:<7}evidence ", times(stable, candidate));
-    let tone = match opinion {
+    let threshold = ln_threshold.to_f64().exp();
+    cells("errors", &stable.rate(), &candidate.rate(), &beside, Tone::Plain)
+        .with(tone(opinion), bar(*ln_evidence, *ln_threshold))
+        .with(Tone::Plain, format!(" {} of {threshold:.0}", figure(*ln_evidence)))
+}
+
+/// The evidence of all of them.
+fn together(numbers: &Numbers, opinion: AnalysisVerdict) -> Line {
+    let threshold = numbers.ln_threshold.to_f64().exp();
+    let line = cells("together", "", "", "       evidence ", Tone::Plain);
+    line.with(tone(opinion), bar(numbers.ln_evidence, numbers.ln_threshold))
+        .with(Tone::Plain, format!(" {} of {threshold:.0}", figure(numbers.ln_evidence)))
+}
+
+fn tone(opinion: AnalysisVerdict) -> Tone {
+    match opinion {
         AnalysisVerdict::RollBack => Tone::Bad,
         AnalysisVerdict::Hold => Tone::Warn,
         AnalysisVerdict::Pass | AnalysisVerdict::NoData | AnalysisVerdict::LowPower => Tone::Good,
+    }
+}
+
+/// A signal, or the errors among them.
+fn signal(stream: &StreamNumbers<'_>, threshold: Thousandths) -> Line {
+    let StreamNumbers { name, stable, candidate, ln_evidence, opinion, .. } = stream;
+    let tone = match opinion {
+        Some(AnalysisVerdict::RollBack | AnalysisVerdict::NoData) => Tone::Bad,
+        Some(AnalysisVerdict::Hold) => Tone::Warn,
+        Some(AnalysisVerdict::Pass | AnalysisVerdict::LowPower) | None => Tone::Good,
     };
-    let threshold = ln_threshold.to_f64().exp();
-    cells("errors", &stable.rate(), &candidate.rate(), &beside, Tone::Plain)
-        .with(tone, bar(*ln_evidence, *ln_threshold))
-        .with(Tone::Plain, format!(" {} of {threshold:.0}", figure(*ln_evidence)))
+    let beside = format!("{:<7}evidence ", times(stable, candidate));
+    cells(&short(&one_line(name)), &stable.rate(), &candidate.rate(), &beside, Tone::Plain)
+        .with(tone, bar(*ln_evidence, threshold))
+        .with(Tone::Plain, format!(" {}", figure(*ln_evidence)))
+}
+
+/// As much of a name as its column has room for.
+fn short(name: &str) -> String {
+    const ROOM: usize = 9;
+    if name.chars().count() <= ROOM { name.to_owned() } else { name.chars().take(ROOM - 1).chain(['…']).collect() }
 }
 
 fn times(stable: &Calls, candidate: &Calls) -> String {

@@ -136,6 +136,9 @@ fn verdict(story: &Story, ending: &RolloutSummary) -> Verdict {
     };
     let keeps = story.weight().map_or_else(|| "its traffic".to_owned(), |weight| format!("{weight} of traffic"));
     let (tone, word, sentence) = match ending.outcome {
+        OutcomeKind::Promoted if ending.observed_invocations == Some(0) => {
+            (Tone::Warn, "PROMOTED", format!("{subject} is on {candidate}, of which no invocation was observed"))
+        }
         OutcomeKind::Promoted => (Tone::Good, "PROMOTED", format!("{subject} is on {candidate}")),
         OutcomeKind::Unchanged => (Tone::Good, "NOTHING TO ROLL OUT", stays),
         OutcomeKind::Refused => (Tone::Bad, "REFUSED", format!("{subject}: traffic unchanged")),
@@ -161,6 +164,8 @@ fn spent(ending: &RolloutSummary) -> String {
 
 fn why(ending: &RolloutSummary) -> Vec<String> {
     let mut lines = clean_lines(&ending.reason.detail);
+    // Whatever decided: it may well be the other way round.
+    lines.extend(ending.shared_degradation.as_ref().map(|both| one_line(&both.why)));
     if let Some(first) = lines.first_mut() {
         *first = in_figures(first);
     }

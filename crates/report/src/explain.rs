@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rollout::comparison::AnalysisVerdict;
+use rollout::comparison::{AnalysisVerdict, Calls, ERRORS, StreamNumbers, Thousandths};
 use rollout::event::{Event, FORMAT};
 use rollout::format::{duration, grouped};
 use rollout::health::{AlarmState, clock};
@@ -18,6 +18,7 @@ use crate::format::{joined, version};
 use crate::record::{Record, records};
 use crate::rollout_state::{Count, Share};
 use crate::safe::one_line;
+use crate::tables::verdict_word;
 
 /// The explanation of every rollout in these events, for people.
 pub fn explanation(events: &[Event]) -> String {
@@ -69,6 +70,7 @@ fn grounds(record: &Record) -> Vec<String> {
     if let Some(count) = record.counts.iter().rfind(|count| count.at <= at) {
         rows.push(format!("counts    {}, counted at {}", count.why, clock(count.at)));
         rows.push(format!("evidence  {}", evidence(count)));
+        rows.extend(count.numbers.streams().iter().map(signal));
     }
     let last: BTreeMap<_, _> =
         record.alarms.iter().filter(|alarm| alarm.since <= at).map(|alarm| (one_line(&alarm.name), alarm)).collect();
@@ -80,6 +82,16 @@ fn grounds(record: &Record) -> Vec<String> {
         rows.push("watched   nothing: only the schedule moved traffic".to_owned());
     }
     rows
+}
+
+/// What a signal, or the errors among them, counted and weighed.
+fn signal(stream: &StreamNumbers<'_>) -> String {
+    let StreamNumbers { name, stable, candidate, ln_evidence, opinion, log_lag_seconds, .. } = stream;
+    let failed = |calls: &Calls| format!("{} ({}/{})", calls.rate(), grouped(calls.errors), grouped(calls.calls));
+    let alone = opinion.map_or_else(String::new, |opinion| format!(", {} alone", verdict_word(opinion)));
+    let lag = log_lag_seconds.map_or_else(String::new, |lag| format!(", its log {} late", duration(Duration::from_secs(lag))));
+    let (name, worse, better) = (one_line(name), failed(candidate), failed(stable));
+    format!("signal    {name} {worse} vs {better} on {}, evidence {}{alone}{lag}", stable.version, figure(*ln_evidence))
 }
 
 /// How far the evidence was from its threshold.
@@ -203,7 +215,9 @@ fn analysed(record: &Record, at: Time, onwards: &str) -> Vec<String> {
         rows.push(format!("at {at}, one count earlier, it was {evidence}: {}", before.why));
     }
     let extra = last.numbers.extra_failures.to_f64().round();
-    if extra >= 1.0 {
+    if let Some(name) = last.numbers.strongest.as_ref().filter(|name| *name != ERRORS) {
+        rows.push(format!("without the signal `{name}` {}", without(last.numbers.errors_ln_evidence, &threshold)));
+    } else if extra >= 1.0 {
         let (candidate, stable) = (last.numbers.candidate, last.numbers.stable.version);
         rows.push(format!(
             "{} of {} invocations of {} failed; at the error rate of {stable} about {:.0} would have failed",
@@ -214,6 +228,11 @@ fn analysed(record: &Record, at: Time, onwards: &str) -> Vec<String> {
         ));
     }
     rows
+}
+
+/// What errors alone come to.
+fn without(errors: Option<Thousandths>, threshold: &str) -> String {
+    format!("the errors' own evidence was {} of {threshold}", figure(errors.unwrap_or_default()))
 }
 
 fn promoted(record: &Record) -> Vec<String> {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use rollout::comparison::Thousandths;
-use rollout::forecast::{Better, Cost, Forecast, Part};
+use rollout::forecast::{Better, Cost, Forecast, LogCost, Part, SignalForecast};
 use rollout::format::{duration, grouped, percent};
 use rollout::health::clock;
 
 /// The rows, first the traffic that they assume.
 pub(crate) fn rows(forecast: &Forecast) -> Vec<String> {
-    let Forecast { from, to, calls_a_minute, errors_percent, parts, costs, better } = forecast;
+    let Forecast { from, to, calls_a_minute, errors_percent, parts, costs, better, signals, log } = forecast;
     let [from, to] = [from, to].map(|at| clock(*at).chars().take(5).collect::<String>());
     let (calls, errors) = (figure(*calls_a_minute), percent(figure(*errors_percent)));
     let mut rows = vec![format!("based on yesterday from {from} to {to}: {calls} invocations a minute, {errors} of them fail")];
@@ -18,7 +18,9 @@ pub(crate) fn rows(forecast: &Forecast) -> Vec<String> {
         return rows;
     }
     rows.extend(parts.iter().map(part));
-    rows.extend(costs.iter().map(cost));
+    rows.extend(costs.iter().map(|of| cost(of, "errors", "invocations")));
+    rows.extend(signals.iter().map(signal));
+    rows.extend(log.as_ref().map(log_cost));
     rows.extend(better.as_ref().map(named));
     rows.push(format!("CloudWatch's usual delay of 2m is included; above {} of traffic evidence grows slowly", percent(50)));
     rows
@@ -41,11 +43,44 @@ fn part(part: &Part) -> String {
     }
 }
 
-fn cost(cost: &Cost) -> String {
+fn cost(cost: &Cost, bad: &str, all: &str) -> String {
     let after = |minutes: Thousandths| duration(Duration::from_secs_f64(minutes.to_f64().max(0.0) * 60.0));
     let found = cost.minutes.map_or_else(|| "not detected".to_owned(), |of| format!("detected after about {}", after(of)));
     let (percent, failed) = (percent(cost.fails_percent), grouped(cost.failed_calls));
-    format!("a version with {percent} errors: {found}, about {failed} failed invocations")
+    format!("a version with {percent} {bad}: {found}, about {failed} failed {all}")
+}
+
+fn signal(signal: &SignalForecast) -> String {
+    let SignalForecast { name, requests_a_minute, failures_percent, smallest_percent, cost: of } = signal;
+    let (requests, failures) = (figure(*requests_a_minute), percent(figure(*failures_percent)));
+    let smallest = smallest_percent.map_or_else(
+        || "too few to detect anything reliably".to_owned(),
+        |smallest| format!("detects {} failures by the end", percent(figure(smallest))),
+    );
+    let five = cost(of, "failures", "requests");
+    format!("{name}: {requests} requests a minute, {failures} of them fail; {smallest}; {five}")
+}
+
+fn log_cost(log: &LogCost) -> String {
+    let LogCost { group, queries_an_hour, bytes_an_hour } = log;
+    let charged = format!("CloudWatch charges ${} for each GB in most Regions", LogCost::A_GIGABYTE);
+    let price = match (log.an_hour(), bytes_an_hour) {
+        (Some(price), Some(bytes)) => {
+            let read = grouped(bytes.div_ceil(1_000_000));
+            format!("about {read} MB read and ${} an hour; {charged}", dollars(price))
+        }
+        _ => charged,
+    };
+    format!("signals in {group}: {} queries an hour, {price}", grouped(*queries_an_hour))
+}
+
+/// With the digits that such a price is worth.
+fn dollars(price: f64) -> String {
+    match price {
+        ..0.0001 => "0.0001".to_owned(),
+        ..0.01 => format!("{price:.4}"),
+        _ => format!("{price:.2}"),
+    }
 }
 
 fn named(better: &Better) -> String {

@@ -80,7 +80,7 @@ fn article(record: &Record, index: usize) -> Markup {
                 }
                 (counts(record))
             }
-            @for table in [tables::decisions(record), tables::hooks(record), tables::alarms(record)] { (section(&table)) }
+            @for table in [tables::streams(record), tables::decisions(record), tables::hooks(record), tables::alarms(record)] { (section(&table)) }
             @if !record.warnings.is_empty() {
                 h2 { "Warnings" }
                 ul { @for text in &record.warnings { li { (prose(text)) } } }

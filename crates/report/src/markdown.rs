@@ -26,6 +26,7 @@ pub fn markdown(events: &[Event]) -> String {
         verdict(&mut page, &record.block(), &record.warnings);
         let settings = tables::settings(record).into_iter().map(|(name, value)| [name.to_owned(), value].map(Cell::Text));
         for shown in [
+            tables::streams(record),
             tables::decisions(record),
             tables::hooks(record),
             tables::alarms(record),

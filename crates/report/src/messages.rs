@@ -119,6 +119,8 @@ fn about_start(started: &Started) -> Vec<LogLine> {
         Some(Mode::Observe) => Some("invocations of both versions (report only)".to_owned()),
         Some(Mode::Off) | None => None,
     };
+    let signals: Vec<String> = started.signals.iter().map(|name| one_line(name)).collect();
+    let compared = compared.map(|text| if signals.is_empty() { text } else { format!("{text}; signals {}", signals.join(", ")) });
     let alarms = Some(alarms.join(", ")).filter(|names| !names.is_empty());
     let hook = |word: &str, name: &Option<String>| name.as_ref().map(|name| format!("{word} hook {}", short(name)));
     let (pre, step) = (hook("pre-traffic", &started.pre_hook), hook("step", &started.step_hook));

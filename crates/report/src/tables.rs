@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use rollout::comparison::Numbers;
+use rollout::comparison::{AnalysisVerdict, Calls, Numbers};
 use rollout::difference::Difference;
 use rollout::event::{GroupOutcome, Started};
-use rollout::format::duration;
+use rollout::format::{duration, grouped};
 use rollout::plan::Mode;
 use rollout::{Time, Weight};
 
@@ -68,6 +68,37 @@ pub(crate) fn decisions(record: &Record) -> Table {
     Table::new("Decisions", "Decisions and their reasons", &head[..if compared { 4 } else { 3 }], rows)
 }
 
+/// What decides, each for itself as last counted: errors and the signals, what has the most evidence first.
+pub(crate) fn streams(record: &Record) -> Table {
+    let streams = record.minutes().last().map(|count| count.numbers.streams()).unwrap_or_default();
+    let rows = streams.iter().map(|stream| {
+        let failed = |calls: &Calls| format!("{} ({} of {})", calls.rate(), grouped(calls.errors), grouped(calls.calls));
+        let verdict = stream.opinion.map_or("", verdict_word);
+        let counted = stream.counted_to.map_or_else(|| text(""), Cell::Time);
+        let cells = [failed(stream.stable), failed(stream.candidate), figure(stream.ln_evidence), verdict.to_owned()];
+        let lag = stream.log_lag_seconds.map(|lag| format!(" (log {} late)", duration(Duration::from_secs(lag))));
+        [text(format!("{}{}", one_line(stream.name), lag.unwrap_or_default()))]
+            .into_iter()
+            .chain(cells.map(text))
+            .chain([counted])
+    });
+    let (stable, candidate) = (version(record.story.stable()), version(record.story.candidate));
+    let (stable, candidate) = (format!("Failed of {stable}"), format!("Failed of {candidate}"));
+    let head = ["Signal", stable.as_str(), candidate.as_str(), "Evidence", "Alone", "Counted to"];
+    Table::new("Signals", "Errors and signals, in total", &head, rows)
+}
+
+/// What a stream says alone.
+pub(crate) fn verdict_word(opinion: AnalysisVerdict) -> &'static str {
+    match opinion {
+        AnalysisVerdict::Pass => "healthy",
+        AnalysisVerdict::Hold => "possibly worse",
+        AnalysisVerdict::RollBack => "worse",
+        AnalysisVerdict::NoData => "no data",
+        AnalysisVerdict::LowPower => "too few",
+    }
+}
+
 pub(crate) fn hooks(record: &Record) -> Table {
     let rows = record.hooks.iter().map(|hook| {
         let took = hook.took_ms.map_or_else(String::new, |took| duration(Duration::from_millis(took)));
@@ -125,6 +156,7 @@ pub(crate) fn settings(record: &Record) -> Vec<(&'static str, String)> {
     let Started { rollout_id, stable, bake_seconds, alarms, analysis, pre_hook, step_hook, post_hook, checks, .. } = started;
     let or_none = |text: Option<&String>| text.map_or_else(|| "none".to_owned(), |name| short(&one_line(name)).to_owned());
     let alarms: Vec<String> = alarms.iter().map(|name| one_line(name)).collect();
+    let signals: Vec<String> = started.signals.iter().map(|name| one_line(name)).collect();
     let compared = match analysis {
         Some(Mode::On) => "invocations of both versions",
         Some(Mode::Observe) => "invocations of both versions, report only",
@@ -137,8 +169,10 @@ pub(crate) fn settings(record: &Record) -> Vec<(&'static str, String)> {
         ("Bake", duration(Duration::from_secs(*bake_seconds))),
         ("Alarms", if alarms.is_empty() { "none".to_owned() } else { alarms.join(", ") }),
         ("Comparison", compared.to_owned()),
+        ("Signals", signals.join(", ")),
         ("Pre-traffic hook", or_none(pre_hook.as_ref())),
     ];
+    settings.retain(|(name, value)| *name != "Signals" || !value.is_empty());
     settings.extend(step_hook.as_ref().map(|hook| ("Step hook", or_none(Some(hook)))));
     settings.push(("Post-traffic hook", or_none(post_hook.as_ref())));
     let checks: Vec<String> = checks.iter().map(|check| short(&one_line(check)).to_owned()).collect();

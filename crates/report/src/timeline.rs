@@ -83,6 +83,11 @@ pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, no
         "preexisting_alarm": plan.preexisting_alarm.word(), "blind_limit_seconds": plan.blind_limit.as_secs(),
         "on_interrupt": plan.on_interrupt.word(), "plan_hash": plan.hash().to_string(), "forecast": forecast,
     });
+    let signals = (!plan.signals.is_empty()).then(|| ("signals".to_owned(), json!(plan.signals)));
+    let mut fields = fields;
+    if let (Some((key, value)), Some(object)) = (signals, fields.as_object_mut()) {
+        object.insert(key, value);
+    }
     object("plan", now, subject, fields)
 }
 
@@ -194,6 +199,7 @@ fn compared(plan: &Plan) -> Vec<String> {
         ),
     };
     let mut rows = vec![format!("invocations of both versions, every minute: {acts}")];
+    rows.extend(plan.signals.iter().map(|signal| format!("signal {}", one_line(&signal.to_string()))));
     if analysis.latency == Latency::Enforce {
         rows.push("rolls back if the new version is slower (--analysis latency=enforce)".to_owned());
     }

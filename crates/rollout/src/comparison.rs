@@ -136,6 +136,59 @@ pub struct Numbers {
     pub strongest: Option<String>,
 }
 
+impl Numbers {
+    /// Errors and signals, each for itself, what has the most evidence first; nothing without signals.
+    pub fn streams(&self) -> Vec<StreamNumbers<'_>> {
+        let errors = self.errors_ln_evidence.map(|ln_evidence| StreamNumbers {
+            name: ERRORS,
+            stable: &self.stable,
+            candidate: &self.candidate,
+            ln_evidence,
+            opinion: None,
+            counted_to: self.counted_to,
+            log_lag_seconds: None,
+        });
+        let signals = self.signals.iter().map(|signal| StreamNumbers {
+            name: &signal.name,
+            stable: &signal.stable,
+            candidate: &signal.candidate,
+            ln_evidence: signal.ln_evidence,
+            opinion: Some(signal.opinion),
+            counted_to: signal.counted_to,
+            log_lag_seconds: signal.log_lag_seconds,
+        });
+        let mut streams: Vec<StreamNumbers<'_>> = errors.into_iter().chain(signals).collect();
+        streams.sort_by_key(|stream| self.strongest.as_deref() != Some(stream.name));
+        streams
+    }
+
+    /// Failures of the canary beyond those that stable would have had: of whatever has the most of them, at least 0. One request may fail in
+    /// several ways.
+    pub fn most_extra_failures(&self) -> Thousandths {
+        let signals = self.signals.iter().map(|signal| signal.extra_failures);
+        signals.fold(self.extra_failures.max(Thousandths(0)), Ord::max)
+    }
+}
+
+/// The numbers of errors, or of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamNumbers<'a> {
+    /// [`ERRORS`], or the signal's name.
+    pub name: &'a str,
+    /// Stable's.
+    pub stable: &'a Calls,
+    /// The canary's.
+    pub candidate: &'a Calls,
+    /// The natural logarithm of its own evidence.
+    pub ln_evidence: Thousandths,
+    /// What a signal says by itself.
+    pub opinion: Option<AnalysisVerdict>,
+    /// The end of the latest minute that was used.
+    pub counted_to: Option<Time>,
+    /// How many seconds old the newest line of the log was, where it is counted there.
+    pub log_lag_seconds: Option<u64>,
+}
+
 /// What Lambda's own errors are called among signals.
 pub const ERRORS: &str = "errors";
 
@@ -160,6 +213,9 @@ pub struct SignalNumbers {
     pub unseen: Option<Unseen>,
     /// The end of the latest minute that was used.
     pub counted_to: Option<Time>,
+    /// How many seconds old the newest line of the log was when it was asked for, where it is counted there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_lag_seconds: Option<u64>,
 }
 
 /// The invocations of one version.

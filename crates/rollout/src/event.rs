@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::action::Action;
 use crate::check::CheckState;
-use crate::comparison::{AnalysisVerdict, Numbers, Thousandths};
+use crate::comparison::{AnalysisVerdict, Numbers, SharedDegradation, Thousandths};
 use crate::difference::Difference;
 use crate::health::AlarmState;
 use crate::logged_error::LoggedError;
@@ -459,6 +459,12 @@ pub struct RolloutSummary {
     /// How many more of the candidate's invocations failed than stable would have failed.
     #[serde(default)]
     pub extra_failures: Option<Thousandths>,
+    /// How many invocations of the candidate a promotion rests on, where both versions' were compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_invocations: Option<u64>,
+    /// Trouble that both versions had alike, whatever decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_degradation: Option<SharedDegradation>,
     /// The kinds of error lines that the candidate logged before it was rolled back, most telling first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<LoggedError>,

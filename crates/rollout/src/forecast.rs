@@ -21,6 +21,49 @@ pub struct Forecast {
     pub costs: Vec<Cost>,
     /// A schedule of the same length that sees more, or costs less.
     pub better: Option<Better>,
+    /// What is seen of each signal whose past is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<SignalForecast>,
+    /// What it costs to count in the log, where signals are in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogCost>,
+}
+
+/// What queries of a log cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogCost {
+    /// The log group.
+    pub group: String,
+    /// How many queries an hour.
+    pub queries_an_hour: u64,
+    /// How many bytes of log they read an hour; `None` where it is not known how much is written.
+    pub bytes_an_hour: Option<u64>,
+}
+
+impl LogCost {
+    /// What AWS charges for a gigabyte that is read, in US dollars, in most Regions.
+    pub const A_GIGABYTE: f64 = 0.005;
+
+    /// The price of an hour, in US dollars.
+    #[expect(clippy::cast_precision_loss, reason = "a price that is shown with two digits")]
+    pub fn an_hour(&self) -> Option<f64> {
+        self.bytes_an_hour.map(|bytes| bytes as f64 / 1e9 * Self::A_GIGABYTE)
+    }
+}
+
+/// What is seen of a signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SignalForecast {
+    /// Which.
+    pub name: String,
+    /// Its requests a minute.
+    pub requests_a_minute: Thousandths,
+    /// Percent of them that failed.
+    pub failures_percent: Thousandths,
+    /// The smallest rate of failures, in percent, that is noticed by the end with 95% probability.
+    pub smallest_percent: Option<Thousandths>,
+    /// What a new version costs that fails 5% of them.
+    pub cost: Cost,
 }
 
 /// A step, or a few of them together.

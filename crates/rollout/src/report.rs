@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::check::CheckState;
-use crate::comparison::{AnalysisVerdict, Numbers, Thousandths};
+use crate::comparison::{AnalysisVerdict, Numbers, SharedDegradation};
 use crate::event::{EndReason, Event, EventKind, RolloutSummary};
 use crate::format::grouped;
 use crate::health::AlarmState;
@@ -35,6 +35,10 @@ pub struct Report {
     probed: Option<u32>,
     held_up: bool,
     evidence: Vec<LoggedError>,
+    /// What a promotion does not rest on.
+    unseen: Option<&'static str>,
+    /// Trouble that both versions had alike.
+    together: Option<SharedDegradation>,
     /// Whether the function is durable, and whether the candidate had traffic that was taken from it.
     durable: (bool, bool),
     /// Whether a person gave the candidate all traffic.
@@ -66,6 +70,9 @@ impl Report {
                 self.promoted_manually = true;
             }
             EventKind::Compared { opinion, numbers, .. } => self.counted = Some((*opinion, (**numbers).clone())),
+            EventKind::SharedDegradation { since, why } => {
+                self.together = Some(SharedDegradation { since: *since, why: why.clone() });
+            }
             EventKind::ProbeSucceeded { count } => self.probed = Some(*count),
             EventKind::HookFailed { name, .. } | EventKind::Check { name, state: CheckState::Failed, .. } => {
                 self.failed_hook = Some(name.clone());
@@ -92,6 +99,11 @@ impl Report {
     /// Takes into account what the candidate logged when it failed.
     pub fn logged(&mut self, evidence: Vec<LoggedError>) {
         self.evidence = evidence;
+    }
+
+    /// Takes into account that something could not be seen: what a promotion then does not rest on.
+    pub fn cannot_see(&mut self, what: &'static str) {
+        self.unseen = Some(what);
     }
 
     /// Takes into account that the function is durable: what began on a version stays there.
@@ -126,11 +138,20 @@ impl Report {
             reverted_ms: self.reverted.map(millis),
             exposed: numbers.map(|numbers| numbers.candidate.calls),
             requests: numbers.map(|numbers| numbers.candidate.calls + numbers.stable.calls),
-            extra_failures: numbers.map(|numbers| numbers.extra_failures.max(Thousandths(0))),
+            extra_failures: numbers.map(Numbers::most_extra_failures),
+            observed_invocations: self.observed(outcome),
+            shared_degradation: self.together.clone(),
             evidence: self.evidence.clone(),
             executions_stay: self.executions_stay(outcome),
             next: self.next(subject, outcome),
         }
+    }
+
+    /// The candidate's invocations that a promotion rests on, where both versions' were compared.
+    fn observed(&self, outcome: &Outcome) -> Option<u64> {
+        let compared = matches!(self.analysis, Some(Mode::On | Mode::Observe)) && self.stable.is_some();
+        let counted = || self.counted.as_ref().map_or(0, |(_, numbers)| numbers.candidate.calls);
+        (*outcome == Outcome::Promoted && compared).then(counted)
     }
 
     fn phrase(&self, outcome: &Outcome) -> String {
@@ -176,6 +197,7 @@ impl Report {
                 Some((AnalysisVerdict::Hold | AnalysisVerdict::NoData | AnalysisVerdict::RollBack, _)) | None => {}
             }
         }
+        parts.extend(self.unseen.map(str::to_owned));
         let nothing = !watched && self.checks == 0 && self.analysis == Some(Mode::Off) && self.probed.is_none();
         if nothing { format!("{began}; nothing was watched") } else { parts.join(", ") }
     }

@@ -57,6 +57,12 @@ pub const CLOUDWATCH_LAG: Duration = Duration::from_mins(2);
 /// By when `CloudWatch` has the calls of a minute, all but a few: one to three minutes after it ended.
 pub const CLOUDWATCH_SETTLED: Duration = Duration::from_mins(3);
 
+/// How much later the lines of one container can be found in the log than those of another.
+pub const LOGS_APART: Duration = Duration::from_secs(30);
+
+/// How long a query of the log may take: most are through in three seconds.
+pub const LOG_QUERY_LIMIT: Duration = Duration::from_secs(15);
+
 /// By how much the clocks of two services may differ.
 pub const CLOCKS_APART: Duration = Duration::from_secs(5);
 

@@ -14,6 +14,7 @@ mod lambda;
 mod listener;
 mod log;
 mod logs;
+mod pace;
 mod query;
 mod quota;
 mod response;

@@ -120,6 +120,11 @@ impl Scenario {
         let error_rate = if self.story == Story::Errors { "0.05" } else { "" };
         world.set_environment(FUNCTION, &[("SIM_BODY", AFTER), ("SIM_ERROR_RATE", error_rate)])?;
         if self.story == Story::HandledErrors {
+            let statement = json!({
+                "StatementId": "shop-api", "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com",
+                "SourceArn": format!("arn:aws:execute-api:us-east-1:{}:shop/*", world.account()),
+            });
+            world.arrange("POST", &format!("/2015-03-31/functions/{FUNCTION}/policy?Qualifier={ALIAS}"), &statement)?;
             world.set_environment(FUNCTION, &[("SIM_HTTP_ERROR_RATE", "0.05")])?;
         }
         if self.story == Story::Slow {

@@ -75,7 +75,7 @@ async fn a_refused_connection_means_that_nothing_was_sent() {
 async fn the_sdks_own_client_reaches_what_listens() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
-    let accounts = Accounts::new(SimClock::new(SystemTime::now(), 1.0), |region| {
+    let accounts = Accounts::new(SimClock::new(SystemTime::now()), |region| {
         let mut world = World::new(sim::Settings::served().in_region(region), 1, Time::from(SystemTime::now()));
         world.create_function("hello", &[]).expect("a function");
         world.publish("hello", 1).expect("a version");

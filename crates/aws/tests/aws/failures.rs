@@ -103,7 +103,7 @@ async fn a_page_of_something_in_between_is_no_answer() {
         let unread = [
             simulated.aws.alias(&live).await.map(drop),
             simulated.aws.configuration(&live.function, None).await.map(drop),
-            simulated.aws.policy(&live.function).await.map(drop),
+            simulated.aws.policy(&Qualified { function: live.function.clone(), qualifier: None }).await.map(drop),
             simulated.aws.provisioned(&live).await.map(drop),
             simulated.aws.alarms(&["any".to_owned()], rollout::Time::default()).await.map(drop),
             simulated.aws.managed_alarm("any").await.map(drop),

@@ -28,7 +28,7 @@ impl Simulated {
 
     /// One whose calls go to this endpoint, where one is given, instead of to AWS.
     pub(crate) async fn made(settings: sim::Settings, endpoint: Option<String>) -> Self {
-        let clock = SimClock::new(UNIX_EPOCH + Duration::from_millis(1_764_000_000_500), 1.0);
+        let clock = SimClock::new(UNIX_EPOCH + Duration::from_millis(1_764_000_000_500));
         let mut world = World::new(settings, 1, clock.now().into());
         world.create_function("hello", &[]).unwrap();
         world.publish("hello", 1).unwrap();

@@ -9,7 +9,7 @@ use rollout::target::{Qualified, Subject};
 use crate::manual_command::quoted;
 use crate::port::{Call, Cloud, EventSource, FunctionUrl};
 use crate::preflight::Preflight;
-use crate::preflight::callers::{Bypass, PolicyStatement, bypasses, unseen};
+use crate::preflight::callers::{Bypass, PolicyStatement, bypasses, is_on, unseen};
 use crate::request::Request;
 
 const PAST: Duration = Duration::from_hours(24);
@@ -76,10 +76,6 @@ impl Through {
     fn url(&self, subject: &Subject) -> Option<&FunctionUrl> {
         self.urls.iter().find(|url| is_on(subject, &url.function))
     }
-}
-
-fn is_on(subject: &Subject, function: &str) -> bool {
-    Arn::parse(function).and_then(Arn::qualifier) == Some(subject.alias.as_str())
 }
 
 /// One command of several steps: none is taken unless the one before it has shown that it is safe.

@@ -72,6 +72,7 @@ calls! {
     ListTagsForResource: "cloudwatch:ListTagsForResource", Own;
     PutMetricAlarm: "cloudwatch:PutMetricAlarm", Own;
     SetAlarmState: "cloudwatch:SetAlarmState", Own;
+    DescribeLogGroups: "logs:DescribeLogGroups", Own;
     StartQuery: "logs:StartQuery", Own;
     GetQueryResults: "logs:GetQueryResults", Own;
     StopQuery: "logs:StopQuery", Own;

@@ -156,8 +156,8 @@ pub trait Cloud {
     /// A function's own addresses, those of its aliases too; one page of them.
     fn function_urls(&self, function: &FunctionName) -> impl Future<Output = Answer<Vec<FunctionUrl>>>;
 
-    /// The policy of the function itself, which says who else may call it, as JSON; `None` where it has none.
-    fn policy(&self, function: &FunctionName) -> impl Future<Output = Answer<Option<String>>>;
+    /// The policy of a function, or of its alias or version, which says who else may call it, as JSON; `None` where it has none.
+    fn policy(&self, function: &Qualified) -> impl Future<Output = Answer<Option<String>>>;
 
     /// How often a function was called by each of these names (`hello`, `hello:live`), in their order; `None` stands for all calls.
     fn calls(
@@ -170,6 +170,9 @@ pub trait Cloud {
 
     /// What alarms look at, composites too. Those that do not exist are left out.
     fn watches(&self, names: &[String]) -> impl Future<Output = Answer<Vec<Watch>>>;
+
+    /// Whether there is a log group of this name.
+    fn has_log_group(&self, name: &str) -> impl Future<Output = Answer<bool>>;
 
     /// Begins a query of `CloudWatch` Logs Insights; gives the id by which its answer is asked for.
     fn start_query(&self, query: &LogQuery) -> impl Future<Output = Answer<String>>;

@@ -45,6 +45,8 @@ pub struct PolicyStatement {
 pub struct Callers {
     /// Ways around it.
     pub bypass: Vec<Bypass>,
+    /// The function's own addresses, those of its aliases too.
+    pub urls: Vec<FunctionUrl>,
     /// What could not be seen.
     pub unseen: Vec<SkippedCheck>,
 }
@@ -61,7 +63,7 @@ pub(crate) async fn callers<C: Cloud, K: Clock>(cloud: &C, clock: &K, subject: &
         () = clock.sleep(PATIENCE) => {
             let why = format!("no response within {}", exact(PATIENCE));
             let what = "event source mappings, function URLs and the policy of the function".to_owned();
-            Callers { bypass: Vec::new(), unseen: vec![SkippedCheck { what, why, permission: None }] }
+            Callers { unseen: vec![SkippedCheck { what, why, permission: None }], ..Callers::default() }
         }
     }
 }
@@ -69,7 +71,7 @@ pub(crate) async fn callers<C: Cloud, K: Clock>(cloud: &C, clock: &K, subject: &
 async fn look<C: Cloud>(cloud: &C, subject: &Subject) -> Callers {
     let function = Qualified { function: subject.function.clone(), qualifier: None };
     let (sources, urls, policy) =
-        tokio::join!(cloud.event_sources(&function), cloud.function_urls(&subject.function), cloud.policy(&subject.function));
+        tokio::join!(cloud.event_sources(&function), cloud.function_urls(&subject.function), cloud.policy(&function));
     let mut found = Callers::default();
     // What does not exist is called by nobody, and others say that it does not.
     let mut missed = |what: &str, call: Call, error: &CloudError| {
@@ -78,13 +80,16 @@ async fn look<C: Cloud>(cloud: &C, subject: &Subject) -> Callers {
             found.unseen.push(unseen(what, call, error));
         }
     };
-    let permits = policy.and_then(|policy| policy.map_or(Ok(Vec::new()), |policy| permits(&policy)));
+    let permits = policy.and_then(|policy| policy.map_or(Ok(Vec::new()), |policy| statements(&policy)));
     match sources {
         Ok(sources) => found.bypass.extend(sources.into_iter().filter(bypasses).map(Bypass::Source)),
         Err(error) => missed("event source mappings", Call::ListEventSourceMappings, &error),
     }
     match urls {
-        Ok(urls) => found.bypass.extend(urls.into_iter().filter(|url| is_unpublished(&url.function)).map(Bypass::Url)),
+        Ok(urls) => {
+            found.bypass.extend(urls.iter().filter(|url| is_unpublished(&url.function)).cloned().map(Bypass::Url));
+            found.urls = urls;
+        }
         Err(error) => missed("function URLs", Call::ListFunctionUrlConfigs, &error),
     }
     match permits {
@@ -113,8 +118,13 @@ fn is_unpublished(arn: &str) -> bool {
     Arn::parse(arn).and_then(Arn::qualifier).is_none_or(|qualifier| qualifier == "$LATEST")
 }
 
+/// Whether this ARN is the alias'.
+pub(crate) fn is_on(subject: &Subject, function: &str) -> bool {
+    Arn::parse(function).and_then(Arn::qualifier) == Some(subject.alias.as_str())
+}
+
 /// The statements of a policy that let somebody call the function, other than by its URL.
-fn permits(policy: &str) -> Result<Vec<PolicyStatement>, CloudError> {
+pub(crate) fn statements(policy: &str) -> Result<Vec<PolicyStatement>, CloudError> {
     let policy: Value = serde_json::from_str(policy).map_err(|error| CloudError {
         failure: Failure::Unanswered,
         operation: Call::GetPolicy.name(),
@@ -225,13 +235,13 @@ mod tests {
             {"Sid": "url2", "Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction",
              "Condition": {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}},
         ]});
-        let found = permits(&policy.to_string()).unwrap();
+        let found = statements(&policy.to_string()).unwrap();
         let described: Vec<(&str, String, bool)> =
             found.iter().map(|permit| (permit.id.as_deref().unwrap(), permit.who(), permit.conditional)).collect();
         assert_eq!(described, [("api", "apigateway.amazonaws.com".to_owned(), false), ("all", "anybody".to_owned(), true)]);
         assert_eq!((found[0].source_arn.as_deref(), found[0].source_account.as_deref()), (Some("arn:x"), Some("1")));
-        assert!(permits("no JSON").is_err());
-        assert!(permits("{}").unwrap().is_empty());
+        assert!(statements("no JSON").is_err());
+        assert!(statements("{}").unwrap().is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub(crate) mod alarms;
 mod alias;
 pub(crate) mod callers;
 mod features;
+mod handled;
 mod hooks;
 mod metrics;
 pub(crate) mod problem;
@@ -21,25 +22,32 @@ use rollout::target::Subject;
 use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK, SHORT_SESSION};
 
 use crate::expectation::SignalPast;
-use crate::port::{Call, Clock, Cloud};
+use crate::port::{Call, Clock, Cloud, Configuration, default_log_group};
 use crate::request::Request;
 
 use alarms::alarms;
 use alias::{about_alias, permissions, provisioned};
 use callers::{Callers, callers, unseen};
 use features::features;
+use handled::handled;
 use hooks::{hook, probe};
 use metrics::{counts, low_power, slowness};
 use problem::unreadable;
 pub use problem::{Preflight, Problem};
-use signals::signals;
+use signals::{log_of_signals, signals};
 use versions::{owning_stack, resets, versions};
 
 impl Preflight {
     /// All that is worth knowing and stops nothing, the loudest first.
     pub fn describe_warnings(&self, subject: &Subject) -> Vec<String> {
         let stack = self.stack.as_ref().map(|stack| resets(&subject.function, stack));
-        self.callers.warning(subject).into_iter().chain(stack).chain(self.warnings.iter().cloned()).collect()
+        self.callers
+            .warning(subject)
+            .into_iter()
+            .chain(stack)
+            .chain(self.handled_unseen.clone())
+            .chain(self.warnings.iter().cloned())
+            .collect()
     }
 }
 
@@ -77,6 +85,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         baseline: counts.baseline,
         signal_past: SignalPast::default(),
         lease_holder: None,
+        handled_unseen: None,
     };
     find_way_in(cloud, request, &mut found);
     if found.lease_holder.is_some() {
@@ -89,9 +98,13 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     found.signal_past = signals.past;
     let (problems, callers) =
         tokio::join!(Box::pin(look_around(cloud, request, &mut found)), Box::pin(callers(cloud, clock, subject)));
-    found.callers.bypass = callers.bypass;
     found.callers.unseen.extend(callers.unseen);
-    let problems = [counts.problems, signals.problems, problems].concat();
+    (found.callers.bypass, found.callers.urls) = (callers.bypass, callers.urls);
+    let comparison = (subject, &found.plan, &found.baseline);
+    found.handled_unseen = Box::pin(handled(cloud, clock, comparison, &found.callers.urls)).await;
+    let group = found.stable.as_ref().map_or_else(|| default_log_group(&subject.function.name), Configuration::log_group);
+    let no_log = Box::pin(log_of_signals(cloud, &found.plan, &group)).await;
+    let problems = [counts.problems, signals.problems, no_log.into_iter().collect(), problems].concat();
     // A weight that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one in progress.
     if found.resumes.is_some() {
         found.warnings.extend(problems.iter().map(ToString::to_string));

@@ -100,4 +100,6 @@ pub struct Preflight {
     pub(crate) signal_past: SignalPast,
     /// The note of a rollout whose owner may still be there: nothing else was looked at.
     pub lease_holder: Option<Note>,
+    /// That failures which the function handles itself cannot be seen, where that is so.
+    pub(crate) handled_unseen: Option<String>,
 }

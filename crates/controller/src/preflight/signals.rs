@@ -23,7 +23,9 @@ pub(crate) async fn signals<C: Cloud>(cloud: &C, request: &Request, plan: &Plan,
     let mut out = Signals::default();
     let Some(stable) = plan.stable.filter(|_| !plan.signals.is_empty() && plan.comparing() != Mode::Off) else { return out };
     for signal in &plan.signals {
-        let SignalSource::Metrics { failures, requests } = &signal.source else { continue };
+        let SignalSource::Metrics { failures, requests } = &signal.source else {
+            continue;
+        };
         for metric in [Some(failures), requests.as_ref()].into_iter().flatten() {
             match cloud.known_metrics(Some(metric), &metric.metric).await {
                 Ok(known) if known.iter().any(|known| has_these(known, metric)) => {}
@@ -47,6 +49,24 @@ pub(crate) async fn signals<C: Cloud>(cloud: &C, request: &Request, plan: &Plan,
         Err(error) => out.warnings.push(format!("the past of the signals could not be read: {error}")),
     }
     out
+}
+
+/// That the log in which signals are counted does not exist.
+pub(crate) async fn log_of_signals<C: Cloud>(cloud: &C, plan: &Plan, group: &str) -> Option<Problem> {
+    let signal = plan.signals.iter().find(|signal| signal.is_in_logs()).filter(|_| plan.comparing() != Mode::Off)?;
+    let name = &signal.name;
+    match cloud.has_log_group(group).await {
+        Ok(true) => None,
+        Ok(false) => {
+            let problem = Problem::new(format!("signal `{name}`: there is no log group `{group}`"));
+            Some(problem.hint("the function has never written to it: check its role's permissions and its logging configuration"))
+        }
+        Err(error) => {
+            let problem =
+                Problem::new(format!("signal `{name}`: whether the log group `{group}` exists cannot be read: {error}"));
+            Some(problem.if_denied(&error, "logs:DescribeLogGroups is needed; `canaryctl iam-policy` prints all permissions"))
+        }
+    }
 }
 
 fn has_these(known: &KnownMetric, metric: &SignalMetric) -> bool {

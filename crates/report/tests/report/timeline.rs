@@ -31,6 +31,7 @@ fn plan(schedule: &str) -> Plan {
         step_hook: None,
         group: Vec::new(),
         signals: Vec::new(),
+        checks: Vec::new(),
     }
 }
 

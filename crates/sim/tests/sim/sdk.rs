@@ -30,7 +30,7 @@ pub(crate) use client;
 
 /// An account furnished like this, at a full hour.
 pub(crate) fn furnished(furnish: impl FnOnce(&mut World)) -> Account {
-    let clock = SimClock::new(UNIX_EPOCH + Duration::from_hours(490_000), 1.0);
+    let clock = SimClock::new(UNIX_EPOCH + Duration::from_hours(490_000));
     let mut world = World::new(Settings::served(), 1, Time::from(clock.now()));
     furnish(&mut world);
     Account::new(world, clock)

@@ -15,7 +15,7 @@ fn served(make: impl Fn(SimClock) -> Accounts + Send + 'static) -> SocketAddr {
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             tell.send(listener.local_addr().unwrap()).unwrap();
-            serve(make(SimClock::new(SystemTime::now(), 1.0)), listener, std::future::pending()).await.unwrap();
+            serve(make(SimClock::new(SystemTime::now())), listener, std::future::pending()).await.unwrap();
         });
     });
     told.recv().unwrap()
@@ -156,7 +156,7 @@ fn a_shut_down_server_stops_listening() {
     let address = runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let clock = SimClock::new(SystemTime::now(), 1.0);
+        let clock = SimClock::new(SystemTime::now());
         serve(furnished(clock), listener, tokio::time::sleep(Duration::from_millis(50))).await.unwrap();
         address
     });
