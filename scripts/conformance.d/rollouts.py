@@ -216,8 +216,10 @@ def failing_hooks(region, tally):
     story.deploy(region)
     for answer in ("Failed", "Throw", "InProgress"):
         story.answers_of(region, "preHook", answer)
+        # One that is in progress and never reports is waited for until its time is up.
+        limit = ["--hook-timeout", "3s"] if answer == "InProgress" else []
         with Watch(region) as watch:
-            ended = region.canaryctl(*COMMAND, *story.HOOKS, "--output", "json")
+            ended = region.canaryctl(*COMMAND, *story.HOOKS, *limit, "--output", "json")
         gone_back(region, tally, f"pre-traffic hook {answer}", ended, 11, "pre_hook")
         tally.equal(f"pre-traffic hook {answer}: no share moved", watch.seen, [("1", {})])
     story.answers_of(region, "preHook", "Succeeded")

@@ -12,6 +12,7 @@ use super::metrics::Point;
 use super::state::AlarmState;
 use crate::calendar::{iso_with_offset, long, short};
 use crate::time::Time;
+use crate::value::present;
 
 pub(super) const CREATED: &str = "Unchecked: Initial alarm creation";
 
@@ -73,12 +74,20 @@ fn crossed(watch: &Watch, finding: &Finding, state: AlarmState) -> String {
 
 pub(super) fn data_of_metric(watch: &Watch, finding: &Finding, now: Time, window: Duration, end: Time) -> String {
     let recent: Vec<_> = finding.points.iter().rev().map(|point| point.value).collect();
-    let evaluated: Vec<Json> = finding.points.iter().map(evaluated).collect();
+    // Only missing data was judged, by the alarm's rule for it: no data begins anywhere.
+    let nothing =
+        finding.points.is_empty() && matches!(watch.missing_data, Some(MissingData::Breaching | MissingData::NotBreaching));
+    let evaluated: Vec<Json> = if nothing {
+        let missing = (1..=watch.evaluation_periods).map(|back| end - watch.length() * back);
+        missing.map(|start| json!({ "timestamp": iso_with_offset(start) })).collect()
+    } else {
+        finding.points.iter().map(evaluated).collect()
+    };
     let start = finding.points.last().map_or(end - window, |point| point.start);
     let mut data = json!({
         "version": "1.0",
         "queryDate": iso_with_offset(now),
-        "startDate": iso_with_offset(start),
+        "startDate": Some(iso_with_offset(start)).filter(|_| !nothing),
         "statistic": watch.statistic.name(),
         "period": watch.period,
         "recentDatapoints": recent,
@@ -88,7 +97,7 @@ pub(super) fn data_of_metric(watch: &Watch, finding: &Finding, now: Time, window
     if let Some(unit) = &watch.unit {
         data["unit"] = json!(unit);
     }
-    data.to_string()
+    present(data).to_string()
 }
 
 fn evaluated(point: &Point) -> Json {
@@ -142,5 +151,21 @@ mod tests {
             of_metric(&watch(1, 2, Some(MissingData::NotBreaching)), &few, AlarmState::Ok),
             "Threshold Crossed: 1 datapoint was received for 2 periods and 1 missing datapoint was treated as [NonBreaching]."
         );
+    }
+
+    #[test]
+    fn the_data_of_periods_without_any_are_their_times() {
+        let none = Finding { state: Some(AlarmState::Alarm), points: vec![], filled: 2 };
+        let end = point(2, 0.0).start;
+        let data = |missing| {
+            let watch = watch(2, 2, missing);
+            let told = data_of_metric(&watch, &none, end, watch.length() * 2, end);
+            serde_json::from_str::<Json>(&told).unwrap()
+        };
+        let breaching = data(Some(MissingData::Breaching));
+        let times = [point(1, 0.0), point(0, 0.0)].map(|point| json!({ "timestamp": iso_with_offset(point.start) }));
+        assert_eq!((&breaching["evaluatedDatapoints"], breaching.get("startDate")), (&json!(times), None));
+        let unknown = data(None);
+        assert_eq!((&unknown["evaluatedDatapoints"], unknown["startDate"].is_string()), (&json!([]), true));
     }
 }

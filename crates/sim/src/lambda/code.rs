@@ -19,11 +19,13 @@ pub(crate) struct Code {
 
 /// An object in S3, as `GetFunction` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
 pub(crate) struct Object {
-    s3_bucket: String,
-    s3_key: String,
-    s3_object_version: Option<String>,
+    #[serde(rename = "S3Bucket")]
+    bucket: String,
+    #[serde(rename = "S3Key")]
+    key: String,
+    #[serde(rename = "S3ObjectVersion")]
+    version: Option<String>,
 }
 
 impl Code {
@@ -69,7 +71,7 @@ impl Package {
         let object = match self.s3_object_storage_mode.as_deref() {
             None | Some("COPY") => None,
             Some("REFERENCE") => {
-                Some(Object { s3_bucket: bucket.clone(), s3_key: key.clone(), s3_object_version: self.s3_object_version.clone() })
+                Some(Object { bucket: bucket.clone(), key: key.clone(), version: self.s3_object_version.clone() })
             }
             Some(other) => {
                 return Err(Violations::one(other, "s3ObjectStorageMode", "satisfy enum value set: [REFERENCE, COPY]"));

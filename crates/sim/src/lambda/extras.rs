@@ -129,11 +129,12 @@ impl Lambda {
 
     pub(super) fn put_concurrency(&mut self, call: &Call<'_>) -> Result<Done, Refusal> {
         let input: ReservedInput = call.input()?;
-        let asked = executions(input.reserved_concurrent_executions, "reservedConcurrentExecutions", 0)?;
         let name = self.unqualified(call).map_err(|refusal| match self.place.parse(&call.target) {
             Ok(target) if refusal.status == 404 => Refusal::function_not_found(&self.place.qualified(&target.name, "$LATEST")),
             Ok(_) | Err(_) => refusal,
         })?;
+        // A function that is not there is missed before a number that cannot be.
+        let asked = executions(input.reserved_concurrent_executions, "reservedConcurrentExecutions", 0)?;
         self.function_mut(&name)?.reserved = Some(asked);
         Ok(Done::json(200, json!({"ReservedConcurrentExecutions": asked})))
     }

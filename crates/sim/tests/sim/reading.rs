@@ -247,6 +247,10 @@ fn executions_can_be_kept_for_a_function_alone() {
     assert_eq!(ask(&mut client, "GET", "2019-09-30", b"").json, json!({}));
     let missing = client.send(&Client::request("GET", "/2019-09-30/functions/h/concurrency", b""));
     assert_eq!(missing.error().1, "ResourceNotFoundException");
+    let none = json!({"ReservedConcurrentExecutions": -1}).to_string();
+    let missing = client.send(&Client::request("PUT", "/2017-10-31/functions/h/concurrency", none.as_bytes()));
+    assert_eq!(missing.error().1, "ResourceNotFoundException", "missed before its number is looked at");
+    assert_eq!(ask(&mut client, "PUT", "2017-10-31", none.as_bytes()).error().1, "ValidationException");
     client.wait(Duration::from_secs(1));
 }
 
