@@ -35,6 +35,18 @@ fn states<'r>(changes: &'r [Change<'r>], from: Time, until: Time) -> impl Iterat
     changes.iter().skip(standing).take_while(move |change| change.call.at <= until)
 }
 
+/// What a process had in view when it ended: the states since some moments before it last looked at an alias, or wrote one. After that it
+/// searches a log, and may be suspended meanwhile.
+fn in_view<'r>(record: &Record, run: &Run, changes: &'r [Change<'r>], at: Time) -> Vec<&'r Change<'r>> {
+    let of_alias = |call: &&CallRecord| {
+        call.caller == run.caller
+            && call.at <= at
+            && ["GetAlias", "UpdateAlias", "CreateAlias"].contains(&call.operation.as_str())
+    };
+    let looked = record.log.iter().rfind(of_alias).map_or(at, |call| call.at);
+    states(changes, looked - Duration::from_secs(30) - record.story.poll(), at).collect()
+}
+
 fn ended(record: &Record, role: Role) -> impl Iterator<Item = (&Run, &Ended)> {
     record.runs.iter().filter(move |run| run.role == role).filter_map(|run| Some((run, run.ended.as_ref()?)))
 }
@@ -62,8 +74,7 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
         // Who waited for somebody else's rollout, and never came to write, has seen how that one ended.
         let about = |note: &&Note| ids.contains(&note.id.as_str()) || ids.is_empty();
         let described = |what: &str| format!("{} ended with {code} at {:.3}: {what}", run.caller, record.seconds(at));
-        // What it had in view when it ended: the states since some moments before.
-        let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.poll(), at).collect();
+        let seen: Vec<&Change<'_>> = in_view(record, run, changes, at);
         let ending = |fits: &dyn Fn(&Change<'_>, &Note) -> bool| {
             seen.iter().any(|change| change.noted.as_ref().filter(about).is_some_and(|note| fits(change, note)))
         };
@@ -268,7 +279,7 @@ pub(crate) fn said(record: &Record, member: usize, changes: &[Change<'_>]) -> Fi
         if !matches!(left.code, 0 | 1 | 10..=13) {
             continue;
         }
-        let seen: Vec<&Change<'_>> = states(changes, at - Duration::from_secs(30) - record.story.poll(), at).collect();
+        let seen: Vec<&Change<'_>> = in_view(record, run, changes, at);
         let whole =
             |change: &&&Change<'_>| change.after.weights.is_empty() && left.said == format!("100% on {}", change.after.version);
         let unmade = !changes.iter().any(|change| change.call.at <= at);
