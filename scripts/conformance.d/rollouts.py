@@ -225,7 +225,8 @@ def failing_hooks(region, tally):
     story.answers_of(region, "preHook", "Succeeded")
     story.answers_of(region, "postHook", "Failed")
     with Watch(region) as watch:
-        ended = region.canaryctl("rollout", "hello:Live", "--type", "AllAtOnce", *story.HOOKS, "--output", "json")
+        all_at_once = ["rollout", "hello:Live", "--type", "AllAtOnce", "--bake", "2s"]
+        ended = region.canaryctl(*all_at_once, *story.HOOKS, "--output", "json")
     gone_back(region, tally, "post-traffic hook Failed", ended, 11, "post_hook")
     tally.equal("post-traffic hook Failed: there and back", watch.seen, [("1", {}), ("1", {"2": 1.0}), ("1", {})])
 
