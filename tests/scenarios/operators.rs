@@ -22,7 +22,7 @@ async fn with_orders(stage: &Stage, orders: impl AsyncFnOnce(&Stage)) -> Output 
         stage.sleep(20).await;
         orders(&person).await;
     };
-    stage.rollout_while(request(), acting).await
+    Box::pin(stage.rollout_while(request(), acting)).await
 }
 
 fn share(stage: &Stage) -> u64 {

@@ -258,8 +258,7 @@ fn a_rollback_of_a_durable_function_says_what_still_runs_on_the_candidate() {
         configure(&stage, &serde_json::json!({"DurableConfig": {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 7}}));
         stage.alarm_in(95);
         let output = stage.rollout(request()).await.exits(10);
-        let output =
-            output.says("42 is rejected: rolling it out again needs --again; executions that started on 42 still run on it");
+        let output = output.says("42 is rejected: needs --again; executions that started on 42 still run on it");
         let list = "aws lambda list-durable-executions-by-function --statuses RUNNING --function-name hello --qualifier 42";
         assert!(output.ending.executions_stay && output.ending.next.iter().any(|next| next == list), "{:?}", output.ending);
     });

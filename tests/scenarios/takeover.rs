@@ -119,7 +119,7 @@ async fn preparing(stage: &Stage, then: impl AsyncFnOnce(&Stage)) -> Output {
         assert!(note.contains(" claim 41>42 "), "{note}");
         then(&person).await;
     };
-    stage.rollout_while(short(), acting).await
+    Box::pin(stage.rollout_while(short(), acting)).await
 }
 
 async fn slow() -> Stage {

@@ -149,13 +149,16 @@ mod tests {
     const FINE: [f64; 4] = [60.0, 0.0, 540.0, 0.0];
     const WORSE: [f64; 4] = [60.0, 3.0, 540.0, 0.0];
 
+    #[expect(clippy::unnecessary_wraps, reason = "a stream has a minute or not")]
     fn minute(counts: [f64; 4]) -> Option<Minute> {
         Some(Minute::new(counts).unwrap())
     }
 
     fn joined(streams: usize, minutes: &[&[Option<Minute>]]) -> JoinedTest {
         let mut test = JoinedTest::new(&Parameters::default(), streams).unwrap();
-        minutes.iter().for_each(|minutes| test.fold(minutes));
+        for minutes in minutes {
+            test.fold(minutes);
+        }
         test
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use aws_sdk_cloudwatch::types::{CompositeAlarm, EvaluationState, LogAlarm, MetricAlarm, StateValue};
 use aws_sdk_cloudwatchlogs::operation::get_query_results::GetQueryResultsOutput;
-use aws_sdk_cloudwatchlogs::types::{QueryStatus, ResultField};
+use aws_sdk_cloudwatchlogs::types::{QueryStatistics, QueryStatus, ResultField};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{
     AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, ResolvedS3Object, Runtime, SnapStartApplyOn,
@@ -69,7 +69,7 @@ pub(crate) fn log_rows(answer: GetQueryResultsOutput) -> Answer<Option<LogRows>>
         Some(ended) => return Err(failed(ended)),
         None => return Err(unreadable(Call::GetQueryResults, "no status")),
     }
-    let scanned = answer.statistics().map_or(0.0, |statistics| statistics.bytes_scanned());
+    let scanned = answer.statistics().map_or(0.0, QueryStatistics::bytes_scanned);
     let rows = answer.results.unwrap_or_default().into_iter();
     let fields = |row: Vec<ResultField>| row.into_iter().filter_map(|field| field.field.zip(field.value)).collect();
     Ok(Some(LogRows { rows: rows.map(fields).collect(), scanned: whole(scanned) }))

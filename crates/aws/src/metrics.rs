@@ -140,18 +140,18 @@ pub(crate) async fn calls(aws: &Aws, function: &FunctionName, by: &[Option<Strin
         stat(&format!("r{place}"), of_lambda(dimensions, ("Invocations", "Sum")), HOUR)
     });
     let answered = ask(aws, queries.collect(), from, to).await?;
-    answered.into_iter().map(|values| values.map(sum)).collect()
+    answered.into_iter().map(|values| values.map(|values| sum(&values))).collect()
 }
 
 pub(crate) async fn throttles(aws: &Aws, subject: &Subject, version: Version, from: Time) -> Answer<(f64, f64)> {
     let asked = ("Throttles", "Sum");
     let queries = vec![query("v", subject, Some(version), asked, MINUTE), query("a", subject, None, asked, MINUTE)];
-    let answered = ask(aws, queries, from, aws.clock.now()).await?.into_iter().map(|values| values.map(sum));
+    let answered = ask(aws, queries, from, aws.clock.now()).await?.into_iter().map(|values| values.map(|values| sum(&values)));
     let sums = answered.collect::<Answer<Vec<f64>>>()?;
     Ok((sums.first().copied().unwrap_or_default(), sums.last().copied().unwrap_or_default()))
 }
 
-fn sum(values: Values) -> f64 {
+fn sum(values: &Values) -> f64 {
     values.values().fold(0.0, |sum, value| sum + value)
 }
 

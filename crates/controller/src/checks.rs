@@ -18,7 +18,7 @@ pub(crate) struct Checks<'a> {
 
 struct Asked<'a> {
     seen: CheckSeen,
-    last_asked: Time,
+    begun: Time,
     asking: Option<Job<'a>>,
 }
 
@@ -32,18 +32,17 @@ impl<'a> Checks<'a> {
     pub(crate) fn due(&self, name: &str) -> Option<Time> {
         let Some(known) = self.asked.iter().find(|asked| asked.seen.name == name) else { return Some(Time::default()) };
         let failed = known.seen.last.as_ref().is_some_and(|answer| answer.state == CheckState::Failed);
-        (known.asking.is_none() && !failed).then(|| known.last_asked + CHECK_EVERY)
+        (known.asking.is_none() && !failed).then(|| known.begun + CHECK_EVERY)
     }
 
     /// Asks the check of this name.
     pub(crate) fn ask(&mut self, name: &str, now: Time, asking: impl Future<Output = CheckAnswer> + 'a) {
         let asking: Option<Job<'a>> = Some(Box::pin(asking));
-        match self.asked.iter_mut().find(|asked| asked.seen.name == name) {
-            Some(known) => (known.last_asked, known.asking) = (now, asking),
-            None => {
-                let seen = CheckSeen { name: name.to_owned(), first_asked: now, passed: None, last: None };
-                self.asked.push(Asked { seen, last_asked: now, asking });
-            }
+        if let Some(known) = self.asked.iter_mut().find(|asked| asked.seen.name == name) {
+            (known.begun, known.asking) = (now, asking);
+        } else {
+            let seen = CheckSeen { name: name.to_owned(), first_asked: now, passed: None, last: None };
+            self.asked.push(Asked { seen, begun: now, asking });
         }
     }
 
@@ -63,7 +62,7 @@ impl<'a> Checks<'a> {
         if let Some(asked) = self.asked.get_mut(place) {
             asked.asking = None;
             if answer.state == CheckState::Passed {
-                asked.seen.passed = Some(asked.last_asked);
+                asked.seen.passed = Some(asked.begun);
             }
             asked.seen.last = Some(answer);
         }

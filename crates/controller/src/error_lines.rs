@@ -93,9 +93,9 @@ fn said(line: &Value) -> Option<String> {
     }
     let told = ["message", "msg", "error", "exception"].into_iter().find_map(text).map(str::to_owned);
     told.or(inner).or_else(|| {
-        let parts = line.iter().map(|(name, value)| match value {
-            Value::String(text) => format!("{name}={text}"),
-            other => format!("{name}={other}"),
+        let parts = line.iter().map(|(name, value)| match value.as_str() {
+            Some(text) => format!("{name}={text}"),
+            None => format!("{name}={value}"),
         });
         Some(parts.collect::<Vec<_>>().join(" "))
     })

@@ -208,8 +208,8 @@ mod tests {
         let lately = [(5, 20.0), (4, 20.0), (3, 20.0)];
         assert_eq!([0, 30, 60, 150, 180, 600].map(|span| usual_in(&lately, span)), [0, 10, 20, 50, 60, 60]);
         // What is counted of the minute in which the rollout began is no measure.
-        let begun = Baseline { minutes: vec![(began - MINUTE, 20.0), (began - MINUTE / 2, 1.0)], ..baseline(&[]) };
-        assert_eq!(whole(usual(&begun, MINUTE)), 20);
+        let growing = Baseline { minutes: vec![(began - MINUTE, 20.0), (began - MINUTE / 2, 1.0)], ..baseline(&[]) };
+        assert_eq!(whole(usual(&growing, MINUTE)), 20);
         // Nobody says that it lasts: after an hour it is what the hour had.
         assert_eq!(usual_in(&lately, 2 * 3_600), 120);
         // It ended long ago: the mean is all that is known of it.

@@ -96,7 +96,7 @@ impl LogSearch {
     fn text(&self) -> String {
         let Self { function, group, candidate, stable, .. } = self;
         let streams = streams(function, group, [Some(*candidate), *stable].into_iter().flatten());
-        let further: String = self.filters.iter().map(|filter| format!(" or ({filter})")).collect();
+        let further = self.filters.iter().map(|filter| format!(" or ({filter})")).collect::<Vec<_>>().concat();
         // The candidate's lines first: beside a talkative stable they would be cut off.
         let first = if stable.is_some_and(|stable| stable > *candidate) { "asc" } else { "desc" };
         format!(

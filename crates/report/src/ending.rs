@@ -231,7 +231,7 @@ fn now(story: &Story, ending: &RolloutSummary) -> String {
             now = format!("{now}, confirmed at {}", clock(at));
         }
         if let Some(candidate) = ending.candidate.filter(|_| is_marked(story, ending)) {
-            now = format!("{now}; {candidate} is rejected: rolling it out again needs --again");
+            now = format!("{now}; {candidate} is rejected: needs --again");
         }
         if let Some(candidate) = ending.candidate.filter(|_| ending.executions_stay) {
             now = format!("{now}; executions that started on {candidate} still run on it");

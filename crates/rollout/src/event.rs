@@ -54,6 +54,7 @@ words! {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "the largest begins a rollout, once")]
 #[serde(tag = "type")]
 pub enum EventKind {
     /// The rollout was planned and checked; nothing is written yet.

@@ -234,7 +234,12 @@ impl Plan {
         // What came later is no row where nothing was chosen.
         let signals = (!signals.is_empty()).then(|| ("signals", texts(&signals)));
         let checks = (!checks.is_empty()).then(|| ("checks", texts(checks)));
-        rows.into_iter().chain(signals).chain(checks).map(|(name, value)| format!("{name}={value}\n")).collect()
+        rows.into_iter()
+            .chain(signals)
+            .chain(checks)
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect::<Vec<_>>()
+            .concat()
     }
 }
 

@@ -49,8 +49,8 @@ impl Streams {
             let rolled_back =
                 now.checked_sub(lag).and_then(|at| minutes.get(at)).is_some_and(|row| fold(&mut whole, row, self.number));
             let mut look = whole.clone();
-            let ahead = minutes.iter().take(now + 1).skip((now + 1).saturating_sub(lag));
-            rolled_back || ahead.fold(false, |found, row| fold(&mut look, row, 1) || found)
+            let mut ahead = minutes.iter().take(now + 1).skip((now + 1).saturating_sub(lag));
+            rolled_back || ahead.any(|row| fold(&mut look, row, 1))
         });
         looks.map(|at| at + 1)
     }

@@ -35,13 +35,14 @@ pub(crate) async fn handled<C: Cloud, K: Clock>(
 ) -> Option<String> {
     let blind = plan.comparing() != Mode::Off && plan.stable.is_some() && plan.signals.is_empty() && plan.checks.is_empty();
     let calls = baseline.as_ref().filter(|past| blind && past.calls >= MANY && past.errors <= 0.0)?.calls;
-    let called_by = match urls.iter().any(|url| is_on(subject, &url.function)) {
-        true => "a function URL",
-        false => tokio::select! {
+    let called_by = if urls.iter().any(|url| is_on(subject, &url.function)) {
+        "a function URL"
+    } else {
+        tokio::select! {
             biased;
             found = service(cloud, subject) => found?,
             () = clock.sleep(PATIENCE) => return None,
-        },
+        }
     };
     let calls = grouped(whole(calls));
     Some(format!(

@@ -223,7 +223,7 @@ $ canaryctl rollout hello
 ✖ ROLLED BACK   hello:live stays on 41
   took      1m 49s · noticed 4s after the alarm · reverted in 0.3s
   why       alarm `HelloFooAlarm` went to ALARM at 14:03:58 (7 ≥ 1)
-  now       100% on 41, confirmed at 14:04:02; 42 is rejected: rolling it out again needs --again
+  now       100% on 41, confirmed at 14:04:02; 42 is rejected: needs --again
   next      aws logs tail /aws/lambda/hello --since 15m
             canaryctl status hello:live";
     assert_eq!(rows.join("\n"), expected);
