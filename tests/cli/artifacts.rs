@@ -61,7 +61,13 @@ fn the_last_ten_lines_say_it_all_for_every_exit_code() {
     let unconfirmed = "✖ ROLLBACK NOT CONFIRMED   hello:live: page someone";
     let left = "▸ LEFT IN PROGRESS   hello:live: 2 keeps 10% of traffic";
     let rows = [
-        (0, "✔ PROMOTED   hello:live is on 2", "100% on 2", "canaryctl rollback hello:live", ("2", 1.0)),
+        (
+            0,
+            "▸ PROMOTED   hello:live is on 2, unobserved: no invocation of it was counted",
+            "100% on 2",
+            "canaryctl rollback hello:live",
+            ("2", 1.0),
+        ),
         (1, "✖ FAILED   hello:live", "100% on 1", status, ("2", 0.0)),
         (3, "✖ REFUSED   hello:live: traffic unchanged", "100% on 1", status, ("2", 0.0)),
         (10, stays, confirmed, &format!("{logs}/hello"), ("2", 0.0)),
@@ -105,8 +111,11 @@ fn what_was_kept_shows_the_rollout_again() {
     let again = expect(run(&format!("replay {} --report {}", path("e"), path("again.html"))), 0, "");
     assert_eq!(again.stdout, output.stdout, "the log is the log");
     assert_eq!(read(&folder.0.join("again.html")), read(&folder.0.join("r.html")));
-    assert!(read(&folder.0.join("r.html")).contains("<h1>hello:live is on 2</h1>"));
-    assert!(read(&folder.0.join("r.md")).starts_with("## ✔ PROMOTED: hello:live is on 2\n"));
+    assert!(read(&folder.0.join("r.html")).contains("<h1>hello:live is on 2, unobserved: no invocation of it was counted</h1>"));
+    assert!(
+        read(&folder.0.join("r.md"))
+            .starts_with("## ▸ PROMOTED: hello:live is on 2, unobserved: no invocation of it was counted\n")
+    );
     let document: serde_json::Value = serde_json::from_str(&read(&folder.0.join("r.json"))).unwrap();
     assert_eq!(document["rollouts"][0]["ending"]["exit_code"], 0);
     let json = run(&format!("replay {} --output json", path("e")));
@@ -189,7 +198,7 @@ fn what_cannot_be_written_changes_no_outcome_and_is_said_once() {
     let mut command = served.command(&format!("{SHORT} {broken}"));
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", "/dev/full").env("GITHUB_STEP_SUMMARY", "/nowhere/summary");
     let output = expect(command.output().unwrap(), 0, "");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("✔ PROMOTED"), "{}", text(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("▸ PROMOTED"), "{}", text(&output));
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     for name in ["`/dev/full`", "`/nowhere/r.html`", "`/nowhere/summary`", "`/proc/nothing`", "full.md`"] {
         assert!(errors.lines().any(|line| line.contains(name)), "{name}: {errors}");
@@ -230,8 +239,11 @@ fn ci_systems_are_recognised_and_can_be_named() {
     github.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary).env("GITHUB_OUTPUT", &output);
     let log = text(&github.output().unwrap());
     assert!(log.starts_with("::group::Preparing hello:live\n"), "{log}");
-    assert_has(&log, &["::notice title=PROMOTED hello%3Alive::hello:live is on 2%0A"]);
-    assert!(read(&summary).starts_with("# what was there\n## ✔ PROMOTED"), "added to");
+    assert_has(
+        &log,
+        &["::warning title=PROMOTED hello%3Alive::hello:live is on 2, unobserved: no invocation of it was counted%0A"],
+    );
+    assert!(read(&summary).starts_with("# what was there\n## ▸ PROMOTED"), "added to");
     assert_has(&format!("\n{}", read(&output)), &["\noutcome=promoted\n", "\nexit_code=0\n", "\nstable=1\n", "\ncandidate=2\n"]);
     let nothing = format!("{SHORT} --dotenv {}", dotenv.display());
     let gitlab = text(&served.command(&nothing).env("GITLAB_CI", "true").output().unwrap());

@@ -16,7 +16,7 @@ use crate::served::{
 fn exit_0_promoted_and_again_nothing_to_do() {
     let served = Served::start();
     let output = served.run(&format!("{SHORT} --pre-hook preHook --post-hook postHook"));
-    let output = expect(output, 0, "✔ PROMOTED   hello:live is on 2");
+    let output = expect(output, 0, "▸ PROMOTED   hello:live is on 2, unobserved: no invocation of it was counted");
     assert!(!text(&output).contains('\u{1b}'), "a pipe gets no escape codes");
     assert!((served.share("2") - 1.0).abs() < f64::EPSILON);
     expect(served.run(SHORT), 0, "");

@@ -50,7 +50,7 @@ fn the_canary_plugins_example_rolls_out_as_it_is() {
         "settings   serverless.yml (the Serverless Framework), stage dev: `hello` is greetings-dev-hello:Live\n",
         "while it is installed, `serverless deploy` moves the aliases with CodeDeploy",
         "belongs to the CloudFormation stack `greetings-dev`",
-        "✔ PROMOTED   greetings-dev-hello:Live is on 2",
+        "▸ PROMOTED   greetings-dev-hello:Live is on 2, unobserved",
     ];
     expect_all(output, 0, &words);
     assert!(served.promoted("greetings-dev-hello", "Live"));

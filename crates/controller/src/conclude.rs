@@ -86,7 +86,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         if let Some(why) = unseen(seen).filter(|_| seen.alias.is_none() && !self.memory.claimed()) {
             let limit = rollout::format::exact(self.plan.blind_limit);
-            return format!("monitoring was unavailable for {limit}, before the alias was acquired: {why}");
+            return format!("nothing could be watched for {limit} (--blind-limit), before the alias was acquired: {why}");
         }
         let found = seen.alias.as_ref().map(alias_state);
         let ended_here =

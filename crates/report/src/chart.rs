@@ -53,7 +53,7 @@ pub(crate) fn chart(record: &Record, id: usize) -> Option<Markup> {
             @if let [first, rest @ ..] = panels.as_slice() {
                 (share(record, &minutes, axis, *first))
                 @if let [second, third @ .., last] = rest {
-                    (both("Failed invocations, per count", &minutes, axis, *second, &pieces(record, &minutes, failed)))
+                    (both("Failed invocations, at each count", &minutes, axis, *second, &pieces(record, &minutes, failed)))
                     @if let (Some(last), Some(third)) = (last_slow, third.first()) {
                         (both(&slow_heading(last), &minutes, axis, *third, &pieces(record, &minutes, slow)))
                     }

@@ -15,8 +15,8 @@ pub(crate) fn counts(story: &Story, now: Time) -> Vec<Line> {
     let Numbers { stable, candidate, .. } = numbers;
     let [of_stable, of_candidate] = [stable, candidate].map(|calls| calls.version.to_string());
     let mut lines = vec![
-        cells("", &of_stable, &of_candidate, &format!("{of_candidate} against {of_stable}"), Tone::Dim),
-        cells("requests", &grouped(stable.calls), &grouped(candidate.calls), &missing(numbers, *opinion), Tone::Plain),
+        cells("", &of_stable, &of_candidate, &format!("{of_candidate} vs {of_stable}"), Tone::Dim),
+        cells("invoked", &grouped(stable.calls), &grouped(candidate.calls), &missing(numbers, *opinion), Tone::Plain),
     ];
     if numbers.signals.is_empty() {
         lines.push(errors(numbers, *opinion));

@@ -137,7 +137,7 @@ fn verdict(story: &Story, ending: &RolloutSummary) -> Verdict {
     let keeps = story.weight().map_or_else(|| "its traffic".to_owned(), |weight| format!("{weight} of traffic"));
     let (tone, word, sentence) = match ending.outcome {
         OutcomeKind::Promoted if ending.observed_invocations == Some(0) => {
-            (Tone::Warn, "PROMOTED", format!("{subject} is on {candidate}, unobserved: it had no invocations"))
+            (Tone::Warn, "PROMOTED", format!("{subject} is on {candidate}, unobserved: no invocation of it was counted"))
         }
         OutcomeKind::Promoted => (Tone::Good, "PROMOTED", format!("{subject} is on {candidate}")),
         OutcomeKind::Unchanged => (Tone::Good, "NOTHING TO ROLL OUT", stays),

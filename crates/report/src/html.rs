@@ -145,7 +145,7 @@ fn legend(record: &Record) -> Markup {
         span class="key key-candidate" {} " " (name(record.story.candidate)) ", the candidate"
         @if record.compared() {
             " · " span class="key key-stable" {} " " (name(record.story.stable())) ", stable"
-            " · errors are at the time of the invocations, evidence at the time of the count"
+            " · errors: when they were invoked, evidence: when it was counted"
         }
         @if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) { " · rings: measured traffic" }
         " · times are UTC"

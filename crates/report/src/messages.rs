@@ -93,7 +93,9 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
         EventKind::HoldingStep { why } => held(story, why),
         EventKind::Heartbeat { weight, waiting_for, .. } => line("waiting", heartbeat(story, event.at, *weight, waiting_for)),
         EventKind::RollbackStarted { cause, why, alarm, .. } => line("rollback", rollback(story, *cause, why, alarm.as_deref())),
-        EventKind::Restored { version, moved } => line("restored", restored(story, event.at, *version, *moved)),
+        EventKind::Restored { version, moved } => {
+            line(if *moved && version.is_some() { "restored" } else { "ended" }, restored(story, event.at, *version, *moved))
+        }
         EventKind::Promoted { version, manually } => {
             let manually = if *manually { ", promoted manually" } else { "" };
             line("promoted", format!("{version} is now the alias' version{manually}"))
@@ -203,7 +205,15 @@ fn monitoring_lost(story: &Story, why: &str) -> String {
 fn held(story: &Story, why: &str) -> Vec<LogLine> {
     let why = one_line(why);
     let known = story.unmonitored.as_ref().is_some_and(|(_, blind)| one_line(blind) == why);
-    if known { Vec::new() } else { line("holding", why) }
+    // The line about the counts has the reason.
+    let counted = story.count.as_ref().is_some_and(|count| count.turned && why.ends_with(&count.why));
+    match story.share {
+        _ if known => Vec::new(),
+        Some(share) if counted => {
+            line("holding", format!("{} of traffic on {} until more is counted", share.weight, version(story.candidate)))
+        }
+        Some(_) | None => line("holding", why),
+    }
 }
 
 fn heartbeat(story: &Story, at: Time, weight: Weight, waiting_for: &str) -> String {
@@ -238,7 +248,14 @@ fn rollback(story: &Story, cause: Cause, why: &str, of: Option<&str>) -> String 
 }
 
 fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> String {
-    let Some(version) = version else { return "nothing: there is no earlier version".to_owned() };
+    let Some(version) = version else {
+        let kept = if story.created {
+            format!("{} keeps all traffic", numbered(story.candidate))
+        } else {
+            "no traffic moved".to_owned()
+        };
+        return format!("{kept}: there is no earlier version");
+    };
     if !moved {
         return format!("traffic unchanged: {} on {version}", Weight::FULL);
     }

@@ -83,7 +83,7 @@ pub fn narrate(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
     events.extend(about_checks(earlier, &now.seen));
     events.extend(about_alias(plan, before, now));
     events.extend(about_action(plan, before, now));
-    events.extend(heartbeat(before, now));
+    events.extend(heartbeat(plan, before, now));
     events
 }
 
@@ -427,7 +427,7 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
         (Cause::Blind | Cause::NoData, _) => {
             let limit = exact(plan.blind_limit);
             format!(
-                "monitoring was unavailable for {limit}: {}",
+                "nothing could be watched for {limit} (--blind-limit): {}",
                 why_unreadable(plan, &Round { seen: seen.clone(), action: Action::Confirm })
             )
         }
@@ -436,7 +436,7 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
     tell(why, None, None)
 }
 
-fn heartbeat(before: Option<&Round>, now: &Round) -> Option<EventKind> {
+fn heartbeat(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<EventKind> {
     let Action::Wait { until, why } = &now.action else { return None };
     let before = before?;
     let alias = now.seen.alias.as_ref()?;
@@ -448,7 +448,11 @@ fn heartbeat(before: Option<&Round>, now: &Round) -> Option<EventKind> {
     }
     let weight = alias.canary().map_or(Weight::ZERO, |(_, weight)| weight);
     let next_at = Some(*until).filter(|_| matches!(why, Reason::NotDue | Reason::Baking));
-    Some(EventKind::Heartbeat { weight, next_at, waiting_for: waiting_for(why) })
+    // What is extended may be extended again.
+    let planned = plan.next_change(note.since + plan.dwell(note.phase));
+    let extended = next_at.is_some() && note.due.is_some_and(|due| due > planned + plan.tolerance());
+    let waiting_for = if extended { "more invocations, checked again".to_owned() } else { waiting_for(why) };
+    Some(EventKind::Heartbeat { weight, next_at, waiting_for })
 }
 
 fn waiting_for(why: &Reason) -> String {

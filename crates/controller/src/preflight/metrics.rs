@@ -74,8 +74,9 @@ pub(crate) fn low_power(plan: &Plan, baseline: &Reference) -> Option<String> {
         let text = "both versions never have traffic at the same time, so the comparison can detect only total failure";
         return Some(format!("{}: {text}", plan.schedule));
     }
+    let few = if expected < 1.0 { "almost no".to_owned() } else { format!("only about {expected:.0}") };
     Some(format!(
-        "at most about {expected:.0} invocations of the new version are expected: the comparison notices only a nearly total failure; \
+        "{few} invocations of the new version are expected: the comparison notices only a nearly total failure; \
          `--min-requests` waits for invocations, `--on-low-traffic probe` sends test events"
     ))
 }

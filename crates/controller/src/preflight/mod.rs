@@ -165,7 +165,7 @@ fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
             found.plan.stable = note.stable;
             let (id, traffic) = (note.id, alias.traffic());
             found.warnings.push(match entry {
-                Entry::TakeOver { .. } => format!("resuming rollout {id}: {traffic}"),
+                Entry::TakeOver { .. } => format!("resumes rollout {id}, which another process began: {traffic}"),
                 Entry::Supersede(_) | Entry::Adopt(_) | Entry::Fresh => {
                     format!("supersedes rollout {id} once the new version is ready: {traffic}")
                 }
