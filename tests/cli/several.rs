@@ -240,6 +240,6 @@ fn one_function_is_rolled_out_as_by_its_name() {
     thread::sleep(Duration::from_secs(3));
     expect(folder.run(&served, "rollback orders"), 0, "");
     let log = expect_end(child, 13);
-    assert_has(&log, &["resuming rollout", "✖ ROLLED BACK   orders:live stays on 1"]);
+    assert_has(&log, &["resumes rollout", "✖ ROLLED BACK   orders:live stays on 1"]);
     assert!(!log.contains("functions"), "{log}");
 }
