@@ -219,6 +219,16 @@ fn test_events_are_refused_where_tenants_are_isolated() {
 }
 
 #[test]
+fn a_hook_that_isolates_tenants_is_refused() {
+    play_on("hello-idle", async |stage| {
+        let tenants = serde_json::json!({"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}});
+        stage.with(|world| world.arrange("PUT", "/2015-03-31/functions/preHook/configuration", &tenants)).unwrap();
+        let hooked = Request { pre_hook: Some("preHook".parse().unwrap()), ..short() };
+        assert_refused(&stage, &hooked, &["hook `preHook` cannot be invoked", "hooks get no tenant id"]).await;
+    });
+}
+
+#[test]
 fn a_version_that_failed_is_refused_before_and_after_it_has_a_number() {
     play_on("hello-idle", async |stage| {
         stage.with(|world| {

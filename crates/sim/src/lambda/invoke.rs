@@ -19,6 +19,10 @@ use crate::cloudwatch::CloudWatch;
 use crate::logs::{End, Invocation, Runner};
 use crate::time::Time;
 
+/// AWS' words for an invocation of a function that isolates tenants, without a tenant.
+const NO_TENANT: &str =
+    "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again.";
+
 impl Lambda {
     pub(super) fn invoke(&mut self, call: &Call<'_>, metrics: &mut CloudWatch) -> Result<Done, Refusal> {
         let named = self.place.parse_any(&call.target)?;
@@ -30,6 +34,13 @@ impl Lambda {
             return Err(Refusal::function_not_found(&self.place.qualified(&named.name, "$LATEST")));
         }
         let (target, qualified) = self.target(call)?;
+        // That a dry run is refused alike is a guess.
+        let invoked = self.functions.get(&target.name).and_then(|function| function.version(&qualified));
+        let tenancy = invoked.and_then(|version| version.configuration.tenancy_config.as_ref());
+        let of_tenants = tenancy.is_some_and(|tenancy| tenancy["TenantIsolationMode"] == "PER_TENANT");
+        if of_tenants && call.header("x-amz-tenant-id").is_none() {
+            return Err(Refusal::invalid(NO_TENANT));
+        }
         let kind = call.header("x-amz-invocation-type").unwrap_or("RequestResponse");
         let limit = if kind == "Event" { 1_048_576 } else { 6_291_556 };
         if call.body().len() > limit {
