@@ -265,13 +265,14 @@ impl Joined {
             (AnalysisVerdict::Hold, Some(signal), _) if signal.opinion == AnalysisVerdict::Hold => {
                 let figure = |ln: Thousandths| format!("{:.1}", ln.to_f64().exp());
                 let (evidence, threshold) = (figure(finding.numbers.ln_evidence), finding.numbers.ln_threshold.to_f64().exp());
-                finding.why = format!("{} on {}, evidence {evidence} of {threshold:.0}", rates(signal), signal.stable.version);
+                finding.why =
+                    format!("{} on {}, evidence {evidence}; rolls back at {threshold:.0}", rates(signal), signal.stable.version);
             }
             (AnalysisVerdict::Pass | AnalysisVerdict::LowPower, ..) => {
-                let told: Vec<String> = signals.iter().take(TOLD).map(|signal| format!("; {}", rates(signal))).collect();
+                let rest: Vec<String> = signals.iter().take(TOLD).map(|signal| format!("; {}", rates(signal))).collect();
                 let more = signals.len().saturating_sub(TOLD);
                 let more = if more > 0 { format!("; {more} more signals") } else { String::new() };
-                finding.why = format!("{}{}{more}", finding.why, told.concat());
+                finding.why = format!("{}{}{more}", finding.why, rest.concat());
             }
             (AnalysisVerdict::RollBack | AnalysisVerdict::Hold | AnalysisVerdict::NoData, ..) => {}
         }
