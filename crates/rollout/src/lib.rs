@@ -57,6 +57,7 @@ pub mod report;
 pub mod schedule;
 pub mod signal;
 pub mod target;
+pub mod template;
 mod time;
 pub mod timing;
 mod verdict;
@@ -80,6 +81,8 @@ mod note_tests;
 mod plan_tests;
 #[cfg(test)]
 mod signal_tests;
+#[cfg(test)]
+mod template_tests;
 #[cfg(test)]
 mod timeline_tests;
 #[cfg(test)]
