@@ -1,5 +1,6 @@
 //! Which commands are there? The whole command line, and which function runs each command.
 
+mod adopt;
 mod analyze;
 mod completions;
 mod doctor;
@@ -19,6 +20,7 @@ mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::adopt::Adopt;
 use self::analyze::Analyze;
 use self::completions::{Completions, Man};
 use self::hook_report::{Hook, HookCommand};
@@ -96,6 +98,7 @@ Examples:
     Analyze(Box<Analyze>),
     Logs(Box<Logs>),
     Init(Init),
+    Adopt(Adopt),
     Import(Box<Import>),
     /// Print the JSON Schema of canary.yml, for editors
     #[command(after_help = "Examples:\n  canaryctl schema > canary.schema.json")]
@@ -124,7 +127,7 @@ impl Command {
             Self::Explain(_) | Self::Replay(_) | Self::Verify(_) | Self::Init(_) | Self::Schema | Self::Simulate(_) => {
                 return None;
             }
-            Self::Completions(_) | Self::Man(_) => return None,
+            Self::Adopt(_) | Self::Completions(_) | Self::Man(_) => return None,
         })
     }
 
@@ -153,6 +156,7 @@ impl Command {
             Self::Logs(args) => logs::run(*args).await,
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
+            Self::Adopt(args) => adopt::run(&args),
             Self::Schema => Ok(import::schema()),
             Self::Simulate(args) => simulate::run(args).await,
         }

@@ -52,8 +52,8 @@ impl Reporter for AtTheEnd {
     }
 }
 
-/// Replaces the file atomically: no reader ever sees half of it.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Replaces the file atomically: no reader ever sees half of it. One that was there keeps its permissions.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     // A link stays a link. A terminal or a pipe cannot be replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if fs::metadata(&path).is_ok_and(|known| !known.is_file()) {
@@ -61,7 +61,8 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
     let (temporary, mut file) = temporary(&path, &name)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
+    let kept = fs::metadata(&path).map_or(Ok(()), |known| file.set_permissions(known.permissions()));
+    let written = kept.and_then(|()| file.write_all(content)).and_then(|()| file.sync_all());
     let placed = written.and_then(|()| fs::rename(&temporary, &path));
     if placed.is_err() {
         let _ = fs::remove_file(&temporary);

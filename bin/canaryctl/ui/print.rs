@@ -44,6 +44,11 @@ pub(crate) fn print_out(text: &str) {
     print_raw(&report::page(text));
 }
 
+/// A diff of a file, on stdout.
+pub(crate) fn print_diff(text: &str) {
+    print_raw(&report::diff(text));
+}
+
 /// A document in JSON, or several, each with a line of its own or more.
 pub(crate) fn print_json(json: &str) {
     print_raw(&report::json_page(json));

@@ -30,6 +30,7 @@ pub mod alias;
 pub mod arn;
 pub mod bulk_rollback;
 pub mod candidate;
+pub mod change_set;
 pub mod check;
 pub mod comparison;
 pub mod decide;

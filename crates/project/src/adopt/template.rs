@@ -1,0 +1,87 @@
+//! A template: what changes in it, of SAM's functions and of plain aliases?
+
+use rollout::template::{Tool as Writer, tool};
+use serde_json::Value;
+
+use super::edit::{Change, edited};
+use super::handover::{Answer, Handover, Lines, Tool};
+use super::plan::Plan;
+use super::{cloudformation, program, sam};
+use crate::finding::shown;
+
+/// The change of a template; `None` where nothing in it is about functions.
+pub(super) fn handover(name: &str, text: &str, template: &Value) -> Option<Handover> {
+    let resources = template["Resources"].as_object()?;
+    let of_kind =
+        |kind: &str| resources.iter().any(|(_, resource)| resource["Type"].as_str().is_some_and(|found| found.starts_with(kind)));
+    let is_sam = of_kind("AWS::Serverless::");
+    if !is_sam && !of_kind("AWS::Lambda::") {
+        return None;
+    }
+    let mut plan = Plan::default();
+    if let Some(handover) = written(name, template) {
+        return Some(handover);
+    }
+    sam::plan(template, &mut plan);
+    cloudformation::plan(template, &mut plan);
+    for (id, resource) in resources {
+        if id.starts_with("Fn::") {
+            plan.note(format!("`{}` is not expanded: change its functions in the same way", shown(id)));
+        } else if ["AWS::Serverless::Application", "AWS::CloudFormation::Stack"]
+            .contains(&resource["Type"].as_str().unwrap_or_default())
+        {
+            plan.note(format!("`{}` is another stack: name its template, `canaryctl adopt FILE`", shown(id)));
+        }
+    }
+    let answer = if plan.aliases.is_empty() {
+        Answer::NoAlias
+    } else if !plan.lines.is_empty() {
+        // The whole or nothing: what could be edited is said with the rest.
+        let more = plan.changes.iter().map(Change::lines);
+        Answer::Unsafe(plan.lines.into_iter().chain(more).collect())
+    } else if plan.changes.is_empty() {
+        Answer::HandedOver
+    } else {
+        match edited(text, &plan.changes) {
+            Some(after) if after == text => Answer::HandedOver,
+            Some(after) => Answer::Edited(after),
+            None => Answer::Unsafe(plan.changes.iter().map(Change::lines).collect()),
+        }
+    };
+    let tool = if is_sam { Tool::Sam } else { Tool::CloudFormation };
+    Some(Handover { tool, file: name.to_owned(), aliases: plan.aliases, answer, notes: plan.notes })
+}
+
+/// For a template that a tool wrote: it is written again at the next deploy, so the change belongs in what it is made from.
+fn written(name: &str, template: &Value) -> Option<Handover> {
+    let aliases = cloudformation::aliases(template);
+    let writer = aliases.iter().map(|id| tool(template, id)).find(|writer| *writer != Writer::CloudFormation)?;
+    let why = "a tool wrote this template, and writes it again at the next deploy: change what it is made from".to_owned();
+    let lines = |place: &str, lines: &[&str]| Lines {
+        place: place.to_owned(),
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        why: why.clone(),
+    };
+    let (tool, answer) = match writer {
+        Writer::Cdk => return Some(program::cdk_of(name, &[(name.to_owned(), template.clone())], program::Language::TypeScript)),
+        Writer::Serverless => (Tool::Serverless, lines("serverless.yml, `plugins`", &["- serverless-canaryctl"])),
+        Writer::Sam | Writer::CloudFormation => (
+            Tool::Sam,
+            lines("the SAM template, next to `AutoPublishAlias` of each function", &["AutoPublishCodeSha256: canaryctl0"]),
+        ),
+    };
+    Some(Handover {
+        tool,
+        file: name.to_owned(),
+        aliases: aliases.into_iter().map(str::to_owned).collect(),
+        answer: Answer::Unsafe(vec![answer]),
+        notes: Vec::new(),
+    })
+}
+
+impl Change {
+    fn lines(&self) -> Lines {
+        let (place, line) = self.shown();
+        Lines { place, lines: vec![line], why: String::new() }
+    }
+}
