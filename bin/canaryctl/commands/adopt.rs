@@ -143,7 +143,7 @@ fn heading(handover: &Handover) -> String {
 
 fn print_change(before: &str, handover: &Handover) {
     if let Answer::Edited(after) = &handover.answer {
-        print_diff(&format!("\n{}\n", diff(&handover.file, before, after)));
+        print_diff(&format!("\n{}", diff(&handover.file, before, after)));
     }
 }
 

@@ -67,6 +67,8 @@ mod words;
 pub mod write;
 
 #[cfg(test)]
+mod change_set_tests;
+#[cfg(test)]
 mod counts_tests;
 #[cfg(test)]
 mod decide_tests;

@@ -11,22 +11,23 @@ use crate::finding::shown;
 /// The logical ids of the aliases.
 pub(super) fn aliases(template: &Value) -> Vec<&str> {
     let resources = template["Resources"].as_object().into_iter().flatten();
-    resources.filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Alias").map(|(id, _)| id.as_str()).collect()
+    resources.filter(|(_, resource)| resource["Type"] == ALIAS).map(|(id, _)| id.as_str()).collect()
 }
 
 /// Adds what changes for plain aliases.
 pub(super) fn plan(template: &Value, plan: &mut Plan) {
-    for id in aliases(template) {
+    let aliases = aliases(template);
+    let before = plan.changes.len();
+    for id in &aliases {
         plan.aliases.push(shown(id));
-        let before = plan.changes.len();
         of_alias(template, id, plan);
-        let mut after = template.clone();
-        for change in &plan.changes[before..] {
-            // What cannot be changed here is found again below.
-            let _ = applied(&mut after, change);
-        }
-        left(&after, id, plan);
     }
+    let mut after = template.clone();
+    for change in &plan.changes[before..] {
+        // What cannot be changed here is found again below.
+        let _ = applied(&mut after, change);
+    }
+    aliases.iter().for_each(|id| left(&mut after, id, plan));
 }
 
 fn of_alias(template: &Value, id: &str, plan: &mut Plan) {
@@ -117,9 +118,10 @@ fn description(template: &Value, function: &Value, plan: &mut Plan) {
 /// What leaves the template stays in AWS.
 fn retain(template: &Value, id: &str, plan: &mut Plan) {
     let resource = &template["Resources"][id];
-    for (key, after) in [("DeletionPolicy", "Type"), ("UpdateReplacePolicy", "DeletionPolicy")] {
+    // Each goes right behind the type, so the last one comes first.
+    for key in ["UpdateReplacePolicy", "DeletionPolicy"] {
         if !is_retained(resource, key) {
-            plan.change(Change::set(&["Resources", id], key, Scalar::Word("Retain"), after));
+            plan.change(Change::set(&["Resources", id], key, Scalar::Word("Retain"), "Type"));
             plan.note("`Retain` keeps alias and versions in AWS, whatever happens to the stack");
         }
     }
@@ -130,23 +132,29 @@ fn is_retained(resource: &Value, key: &str) -> bool {
 }
 
 /// What would move the alias even then.
-fn left(after: &Value, id: &str, plan: &mut Plan) {
-    let place = format!("Resources.{}.Properties", shown(id));
-    let version = &after["Resources"][id]["Properties"]["FunctionVersion"];
-    let is_parameter = version["Ref"].as_str().is_some_and(|name| !after["Parameters"][name].is_null());
-    for verdict in verdicts(after, id) {
-        match verdict.kind {
-            Movement::Stays | Movement::Latest => {}
-            Movement::MayMove if !is_parameter || !verdict.why.contains("parameter") => {
-                plan.note(format!("`{}`: {}", shown(id), verdict.why));
-            }
-            Movement::MayMove | Movement::Moves | Movement::Unknown => {
-                let lines = vec!["FunctionVersion: \"N\"".to_owned()];
-                let why = format!("{}. N is the version that the alias has now: `canaryctl status` shows it", verdict.why);
-                plan.lines.push(Lines { place: place.clone(), lines, why });
-            }
+fn left(after: &mut Value, id: &str, plan: &mut Plan) {
+    let all = verdicts(after, id);
+    // What its version alone does, without all else that the alias has.
+    let version = after["Resources"][id]["Properties"]["FunctionVersion"].clone();
+    let computed = version.is_object() && version.get("Fn::GetAtt").is_none();
+    let whole = std::mem::replace(
+        &mut after["Resources"][id],
+        serde_json::json!({"Type": ALIAS, "Properties": {"FunctionVersion": version}}),
+    );
+    let of_version = verdicts(after, id);
+    after["Resources"][id] = whole;
+    for verdict in &of_version {
+        let moves = matches!(verdict.kind, Movement::Moves | Movement::Unknown) || verdict.kind == Movement::MayMove && computed;
+        if moves {
+            let why = format!("{}. N is the version that the alias has now: `canaryctl status` shows it", verdict.why);
+            let lines = vec!["FunctionVersion: \"N\"".to_owned()];
+            plan.lines.push(Lines { place: format!("Resources.{}.Properties", shown(id)), lines, why });
+            return;
         }
     }
+    let further =
+        all.iter().filter(|verdict| verdict.kind == Movement::MayMove && !verdict.why.contains("ProvisionedConcurrency"));
+    further.for_each(|verdict| plan.note(format!("`{}`: {}", shown(id), verdict.why)));
 }
 
 /// The version's resource that an alias is put on.
@@ -156,6 +164,7 @@ fn version_of<'a>(template: &'a Value, alias: &str) -> Option<&'a str> {
     template["Resources"].get(id).filter(|found| found["Type"] == "AWS::Lambda::Version").map(|_| id)
 }
 
+const ALIAS: &str = "AWS::Lambda::Alias";
 const CODE_DEPLOY: &str = "CodeDeployLambdaAliasUpdate";
 /// What people write into a version to publish another one.
 const VOLATILE: [&str; 2] = ["CodeSha256", "Description"];

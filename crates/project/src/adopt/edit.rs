@@ -80,12 +80,21 @@ pub(super) fn edited(text: &str, changes: &[Change]) -> Option<String> {
             }
         }
         edits.sort_by_key(|edit| edit.range.start);
-        for edit in edits.into_iter().rev() {
-            now.replace_range(edit.range, &edit.text);
-        }
+        now = with(&now, edits.iter().map(|edit| (&edit.range, edit.text.as_str())));
         left = waiting;
     }
     (meaning(&now)? == expected).then_some(now)
+}
+
+/// The text with other bytes in these places, which are in order and do not overlap.
+pub(super) fn with<'e>(text: &str, edits: impl Iterator<Item = (&'e Range<usize>, &'e str)>) -> String {
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    for (range, new) in edits {
+        out += text.get(at..range.start).unwrap_or_default();
+        out += new;
+        at = range.end;
+    }
+    out + text.get(at..).unwrap_or_default()
 }
 
 /// What a text says, in whatever notation.

@@ -75,6 +75,12 @@ impl Function<'_> {
         }
         let enabled = if own["Enabled"].is_null() { &global["Enabled"] } else { &own["Enabled"] };
         let none = |value: &Value| value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
+        if none(own) && none(global) {
+            plan.note(format!(
+                "`{}` has no `{PREFERENCE}`: name it in `canaryctl rollout`, or in a `canary.yml`, so that its alias follows its code",
+                shown(self.id)
+            ));
+        }
         if *enabled == false || none(own) && none(global) {
             return;
         }

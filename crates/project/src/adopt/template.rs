@@ -8,14 +8,18 @@ use super::handover::{Answer, Handover, Lines, Tool};
 use super::plan::Plan;
 use super::{cloudformation, program, sam};
 use crate::finding::shown;
+use crate::keys::MOST_NAMED;
 
-/// The change of a template; `None` where nothing in it is about functions.
+/// The change of a template; `None` where nothing in it is about functions, or it has more resources than AWS takes.
 pub(super) fn handover(name: &str, text: &str, template: &Value) -> Option<Handover> {
     let resources = template["Resources"].as_object()?;
     let of_kind =
         |kind: &str| resources.iter().any(|(_, resource)| resource["Type"].as_str().is_some_and(|found| found.starts_with(kind)));
     let is_sam = of_kind("AWS::Serverless::");
     if !is_sam && !of_kind("AWS::Lambda::") {
+        return None;
+    }
+    if resources.len() > MOST_NAMED {
         return None;
     }
     let mut plan = Plan::default();
@@ -37,15 +41,12 @@ pub(super) fn handover(name: &str, text: &str, template: &Value) -> Option<Hando
         Answer::NoAlias
     } else if !plan.lines.is_empty() {
         // The whole or nothing: what could be edited is said with the rest.
-        let more = plan.changes.iter().map(Change::lines);
-        Answer::Unsafe(plan.lines.into_iter().chain(more).collect())
-    } else if plan.changes.is_empty() {
-        Answer::HandedOver
+        Answer::Unsafe(plan.lines.into_iter().chain(lines(&plan.changes)).collect())
     } else {
         match edited(text, &plan.changes) {
             Some(after) if after == text => Answer::HandedOver,
             Some(after) => Answer::Edited(after),
-            None => Answer::Unsafe(plan.changes.iter().map(Change::lines).collect()),
+            None => Answer::Unsafe(lines(&plan.changes)),
         }
     };
     let tool = if is_sam { Tool::Sam } else { Tool::CloudFormation };
@@ -79,9 +80,15 @@ fn written(name: &str, template: &Value) -> Option<Handover> {
     })
 }
 
-impl Change {
-    fn lines(&self) -> Lines {
-        let (place, line) = self.shown();
-        Lines { place, lines: vec![line], why: String::new() }
+/// The changes as a person would write them, each place once.
+fn lines(changes: &[Change]) -> Vec<Lines> {
+    let mut out: Vec<Lines> = Vec::new();
+    for change in changes {
+        let (place, line) = change.shown();
+        match out.iter_mut().find(|lines| lines.place == place) {
+            Some(known) => known.lines.push(line),
+            None => out.push(Lines { place, lines: vec![line], why: String::new() }),
+        }
     }
+    out
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::edit::with;
 use super::handover::{Answer, Handover, Lines, PROVISIONED, Tool};
 use super::hcl::{Attribute, Block, Body, read};
 use crate::finding::{Problem, Problems, shown};
@@ -39,8 +40,7 @@ pub(super) fn handover(name: &str, text: &str) -> Result<Option<Handover>, Probl
         true => Answer::HandedOver,
         false => {
             edits.sort_by_key(|(range, _)| range.start);
-            let mut after = text.to_owned();
-            edits.iter().rev().for_each(|(range, new)| after.replace_range(range.clone(), new));
+            let after = with(text, edits.iter().map(|(range, new)| (range, new.as_str())));
             let handed_over = read(&after)
                 .is_ok_and(|body| body.blocks.iter().filter(|block| is_alias(block)).all(|alias| is_done(&after, alias)));
             if handed_over { Answer::Edited(after) } else { Answer::Unsafe(vec![whole(&names.join(", "))]) }
