@@ -80,7 +80,7 @@ fn a_change_is_printed_then_written_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_keeps_its_permissions_and_a_folder_that_cannot_be_written_its_file() {
+fn a_file_keeps_its_permissions_and_a_link_stays_a_link() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new("adopt-mode", &[("template.yaml", TEMPLATE)]);
     let file = folder.0.join("template.yaml");
@@ -88,6 +88,11 @@ fn a_file_keeps_its_permissions_and_a_folder_that_cannot_be_written_its_file() {
     expect(folder.offline("adopt --write"), 0, "written");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
     assert_eq!(files(&folder), ["template.yaml"]);
+    let linked = Folder::new("adopt-link", &[("real.txt", TEMPLATE)]);
+    std::os::unix::fs::symlink("real.txt", linked.0.join("template.yaml")).unwrap();
+    expect(linked.offline("adopt --write"), 0, "written");
+    assert!(fs::symlink_metadata(linked.0.join("template.yaml")).unwrap().is_symlink());
+    assert!(fs::read_to_string(linked.0.join("real.txt")).unwrap().contains("canaryctl0"));
 }
 
 #[test]

@@ -189,9 +189,9 @@ fn of_template(path: &Path) -> Result<u8, Failure> {
         let hint = "aws cloudformation get-template --stack-name STACK --template-stage Processed";
         return Err(Failure::usage(format!("{name}: this is not a template: it has no `Resources`\n  hint: {hint}")));
     };
-    if let Some((id, _)) = resources.iter().find(|(_, resource)| is_of_sam(resource)) {
+    if let Some((id, _)) = resources.iter().find(|(id, resource)| id.starts_with("Fn::") || is_of_sam(resource)) {
         let hint = "give the one that CloudFormation processed: aws cloudformation get-template --template-stage Processed";
-        return Err(Failure::usage(format!("{name}: `{id}` is SAM's: this template is not processed\n  hint: {hint}")));
+        return Err(Failure::usage(format!("{name}: `{id}` is not expanded: this template is not processed\n  hint: {hint}")));
     }
     let aliases = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Alias").map(|(id, _)| id);
     let judged: Vec<(&str, Vec<Verdict>)> = aliases.map(|id| (id.as_str(), verdicts(&template, id))).collect();

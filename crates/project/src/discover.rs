@@ -211,12 +211,21 @@ pub(crate) fn stack_files(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Probl
     Ok(files)
 }
 
-/// The templates that `cdk synth` wrote into a folder.
+/// The templates that `cdk synth` wrote into a folder, those of stages too.
 pub(crate) fn synthesised(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Problems> {
     let out = folder.join("cdk.out");
-    let templates = names(&out).into_iter().filter(|name| name.ends_with(".template.json"));
-    let read = templates.map(|name| Ok((format!("cdk.out/{name}"), whole(&out, &name)?.unwrap_or_default())));
-    read.collect()
+    let entries = std::fs::read_dir(&out).into_iter().flatten().filter_map(Result::ok).take(MOST_NAMES);
+    let mut stages: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    stages.retain(|name| name.starts_with("assembly-"));
+    stages.sort();
+    let mut files = Vec::new();
+    for inside in std::iter::once("cdk.out".to_owned()).chain(stages.iter().map(|stage| format!("cdk.out/{stage}"))) {
+        let path = folder.join(&inside);
+        for name in names(&path).into_iter().filter(|name| name.ends_with(".template.json")) {
+            files.push((format!("{inside}/{name}"), whole(&path, &name)?.unwrap_or_default()));
+        }
+    }
+    Ok(files)
 }
 
 /// The first of these files that is in a folder.

@@ -259,7 +259,7 @@ fn what_no_edit_can_help_is_said() {
     let notes = |text: &str| handover("template.yaml", text).notes.join("\n");
     let with = |more: &str| {
         format!(
-            "Resources:\n  Fn::ForEach::F: [N, [A], {{}}]\n  Nested: {{Type: AWS::Serverless::Application}}\n  Bare: {{Type: \
+            "Resources:\n  Fn::ForEach::F: [N, [A], {{A: {{Type: AWS::Lambda::Alias}}}}]\n  Nested: {{Type: AWS::Serverless::Application}}\n  Bare: {{Type: \
              AWS::Serverless::Function}}\n  A:\n    Type: AWS::Serverless::Function\n    Properties: {{AutoPublishAlias: live, {more}}}\n"
         )
     };
@@ -267,7 +267,7 @@ fn what_no_edit_can_help_is_said() {
         notes(&with("ProvisionedConcurrencyConfig: {ProvisionedConcurrentExecutions: 1}, AutoPublishCodeSha256: !Ref Sha"));
     for words in [
         "refuses weights",
-        "`Fn::ForEach::F` is not expanded",
+        "`Fn::ForEach::F` is not expanded: check",
         "`Nested` is another stack",
         "`Bare` has no alias",
         "another value",
@@ -276,6 +276,16 @@ fn what_no_edit_can_help_is_said() {
     }
     let none = handover("template.yaml", "Resources: {Bare: {Type: AWS::Serverless::Function, Properties: {Handler: a.b}}}\n");
     assert_eq!(none.answer, Answer::NoAlias);
+    let repeated = |more: &str| {
+        format!(
+            "Resources: {{'Fn::ForEach::F': [N, [A], {{'${{N}}': {{Type: AWS::Serverless::Function, Properties: {{{more}}}}}}}]}}"
+        )
+    };
+    let (lines, _) = unsafe_lines("template.yaml", &repeated("AutoPublishAlias: live"));
+    assert_eq!(lines[0], "the functions of `Fn::ForEach::F`: AutoPublishCodeSha256: canaryctl0");
+    for done in ["AutoPublishAlias: live, AutoPublishCodeSha256: canaryctl0", "Handler: a.b"] {
+        assert_eq!(handover("template.yaml", &repeated(done)).answer, Answer::NoAlias);
+    }
 }
 
 const BY_HAND: &str = "\
@@ -321,13 +331,13 @@ Resources:
       Code: {ZipFile: x}
   HelloVersion:
     Type: AWS::Lambda::Version
-    DeletionPolicy: Retain
+    DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
     Properties: {FunctionName: !Ref Hello}
   HelloLive:
     # the alias
     Type: AWS::Lambda::Alias
-    DeletionPolicy: Retain
+    DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
     Properties:
       FunctionName: !Ref Hello
@@ -383,6 +393,8 @@ functions:
     }
     for plugins in ["", "plugins: ${file(plugins.yml)}\n", "plugins: [a]\n"] {
         assert_eq!(unsafe_lines("serverless.yml", &format!("{rest}{plugins}")).0, ["plugins: - serverless-canaryctl"]);
+        let plain = rest.replace("    deploymentSettings: {type: AllAtOnce, alias: live}\n", "");
+        assert_eq!(handover("serverless.yml", &format!("{plain}{plugins}")).answer, Answer::NoAlias);
     }
 }
 
@@ -556,6 +568,34 @@ fn a_program_gets_lines_to_paste() {
     assert!(python.contains("lambda_.Alias(self, \"Live\", alias_name=\"prod\", version=base)"), "{python}");
     assert_eq!(answer("{}", "Base"), Answer::HandedOver);
     fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What a tool wrote, it writes again: the change belongs in what it is made from.
+#[test]
+fn a_template_that_a_tool_wrote_is_not_edited() {
+    let template = |version: &str, more: &str| {
+        format!(
+            "Resources:\n  {version}: {{Type: AWS::Lambda::Version, Properties: {{FunctionName: hello}}}}\n  Live: {{Type: AWS::Lambda::Alias, \
+             Properties: {{FunctionName: hello, Name: live, FunctionVersion: !GetAtt {version}.Version}}}}\n{more}"
+        )
+    };
+    let (lines, why) = unsafe_lines("t.yaml", &template("HelloVersione0c268820a", ""));
+    assert!(lines[0].ends_with("AutoPublishCodeSha256: canaryctl0") && why.contains("writes it again"), "{lines:?} {why}");
+    let (lines, _) = unsafe_lines("t.yaml", &template("Base", "Outputs: {ServerlessDeploymentBucketName: {Value: x}}\n"));
+    assert!(lines[0].ends_with("- serverless-canaryctl"), "{lines:?}");
+    let cdk = handover("t.yaml", &template("HelloCurrentVersionF236B96656610af208e8d72fc4ce78b980de3f35", ""));
+    assert!(matches!(cdk.answer, Answer::Program(_)) && cdk.tool == Tool::Cdk);
+}
+
+#[test]
+fn what_the_plugin_refuses_is_said_before() {
+    let text = "service: s\nprovider: {name: aws}\nplugins: [serverless-plugin-canary-deployments]\nfunctions:\n  a: {deploymentSettings: {type: \
+                AllAtOnce}, provisionedConcurrency: 1, events: [{cloudFront: {eventType: viewer-request}}]}\n  b: {provisionedConcurrency: 1}\n";
+    let notes = handover("serverless.yml", text).notes.join("\n");
+    for words in ["`a` has `provisionedConcurrency`", "`a` runs at the edge", "npm install --save-dev serverless-canaryctl"] {
+        assert!(notes.contains(words), "{notes}");
+    }
+    assert!(!notes.contains("`b`"), "{notes}");
 }
 
 #[test]

@@ -119,10 +119,12 @@ fn description(template: &Value, function: &Value, plan: &mut Plan) {
 fn retain(template: &Value, id: &str, plan: &mut Plan) {
     let resource = &template["Resources"][id];
     // Each goes right behind the type, so the last one comes first.
-    for key in ["UpdateReplacePolicy", "DeletionPolicy"] {
+    for (key, policy) in [("UpdateReplacePolicy", "Retain"), ("DeletionPolicy", "RetainExceptOnCreate")] {
         if !is_retained(resource, key) {
-            plan.change(Change::set(&["Resources", id], key, Scalar::Word("Retain"), "Type"));
-            plan.note("`Retain` keeps alias and versions in AWS, whatever happens to the stack");
+            plan.change(Change::set(&["Resources", id], key, Scalar::Word(policy), "Type"));
+            plan.note(
+                "`Retain` keeps alias and versions in AWS, whatever happens to the stack; `ExceptOnCreate`: not if their first deploy fails",
+            );
         }
     }
 }

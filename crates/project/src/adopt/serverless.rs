@@ -16,10 +16,20 @@ pub(super) fn handover(name: &str, text: &str, root: &Value) -> Option<Handover>
     if known < 2 || root["service"]["provider"].is_object() {
         return None;
     }
-    let notes = notes(root);
-    let aliases =
+    let mut notes = notes(root);
+    let aliases: Vec<String> =
         functions(root).filter(|(_, function)| !function["deploymentSettings"].is_null()).map(|(key, _)| shown(key)).collect();
-    let answer = answer(text, root);
+    let mut answer = answer(text, root);
+    // Functions may be in other files.
+    let known = root["functions"].is_object() || root["functions"].is_null();
+    let no_settings = aliases.is_empty() && known && root["custom"]["deploymentSettings"].is_null();
+    if no_settings && matches!(answer, Answer::Unsafe(_)) {
+        answer = Answer::NoAlias;
+        notes = vec![format!(
+            "the plugin `{PLUGIN}` makes an alias for each function that has `deploymentSettings: {{type: Linear10PercentEvery1Minute, \
+             alias: live}}`"
+        )];
+    }
     Some(Handover { tool: Tool::Serverless, file: name.to_owned(), aliases, answer, notes })
 }
 

@@ -9,6 +9,7 @@ use super::plan::Plan;
 use super::{cloudformation, program, sam};
 use crate::finding::shown;
 use crate::keys::MOST_NAMED;
+use crate::sam::HANDED_OVER;
 
 /// The change of a template; `None` where nothing in it is about functions, or it has more resources than AWS takes.
 pub(super) fn handover(name: &str, text: &str, template: &Value) -> Option<Handover> {
@@ -30,7 +31,7 @@ pub(super) fn handover(name: &str, text: &str, template: &Value) -> Option<Hando
     cloudformation::plan(template, &mut plan);
     for (id, resource) in resources {
         if id.starts_with("Fn::") {
-            plan.note(format!("`{}` is not expanded: change its functions in the same way", shown(id)));
+            repeated(id, &resource.to_string(), &template["Globals"]["Function"], &mut plan);
         } else if ["AWS::Serverless::Application", "AWS::CloudFormation::Stack"]
             .contains(&resource["Type"].as_str().unwrap_or_default())
         {
@@ -51,6 +52,19 @@ pub(super) fn handover(name: &str, text: &str, template: &Value) -> Option<Hando
     };
     let tool = if is_sam { Tool::Sam } else { Tool::CloudFormation };
     Some(Handover { tool, file: name.to_owned(), aliases: plan.aliases, answer, notes: plan.notes })
+}
+
+/// Resources that the template makes of one (`Fn::ForEach`): they are not edited.
+fn repeated(id: &str, body: &str, globals: &Value, plan: &mut Plan) {
+    let has_alias = body.contains("AutoPublishAlias") || !globals["AutoPublishAlias"].is_null();
+    if body.contains("AWS::Serverless::Function") && has_alias && !body.contains(HANDED_OVER) {
+        let why = "what it makes is not expanded here".to_owned();
+        let lines = vec![format!("AutoPublishCodeSha256: {HANDED_OVER}"), "DeploymentPreference: {Enabled: false}".to_owned()];
+        plan.aliases.push(shown(id));
+        plan.lines.push(Lines { place: format!("the functions of `{}`", shown(id)), lines, why });
+    } else if body.contains("AWS::Lambda::Alias") {
+        plan.note(format!("`{}` is not expanded: check its aliases with `canaryctl adopt --template`", shown(id)));
+    }
 }
 
 /// For a template that a tool wrote: it is written again at the next deploy, so the change belongs in what it is made from.
