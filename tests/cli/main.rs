@@ -16,3 +16,4 @@ mod packaging;
 mod served;
 mod several;
 mod simulated;
+mod stacks;

@@ -27,8 +27,8 @@ use crate::ui::print::{print_diff, print_out};
 Examples:
   canaryctl adopt
   canaryctl adopt template.yaml --write
-  aws cloudformation get-template --stack-name shop --template-stage Processed | canaryctl adopt --template -
-  aws cloudformation describe-change-set --stack-name shop --change-set-name next | canaryctl adopt --change-set -")]
+  canaryctl adopt --template processed.json
+  canaryctl adopt --change-set change-set.json")]
 pub(crate) struct Adopt {
     /// The project's folder, or one of its files
     #[arg(value_name = "PATH", default_value = ".")]

@@ -10,11 +10,13 @@ mod import;
 mod init;
 mod logs;
 mod operate;
+mod pin;
 mod plan;
 mod replay;
 mod rollback;
 mod rollout;
 mod simulate;
+mod stack;
 mod status;
 mod watch;
 
@@ -29,9 +31,11 @@ use self::import::Import;
 use self::init::Init;
 use self::logs::Logs;
 use self::operate::{Abort, Aim, Pause, Promote};
+use self::pin::Pin;
 use self::replay::{Explain, Replay, Verify};
 use self::rollback::Rollback;
 use self::simulate::Simulate;
+use self::stack::{Stack, StackCommand};
 use self::status::Status;
 use crate::cli::common::Common;
 use crate::cli::rollout::Rollout;
@@ -71,6 +75,7 @@ pub(crate) enum Command {
     Resume(Aim),
     Promote(Promote),
     Abort(Abort),
+    Pin(Pin),
     /// Show what a rollout would do, and everything that would block it; change nothing
     ///
     /// Takes the same options as `rollout`.
@@ -92,6 +97,7 @@ Examples:
     Doctor(Box<Rollout>),
     IamPolicy(Box<IamPolicy>),
     Hook(Hook),
+    Stack(Stack),
     Explain(Explain),
     Replay(Replay),
     Verify(Verify),
@@ -120,7 +126,9 @@ impl Command {
             Self::Resume(args) => &mut args.common,
             Self::Promote(args) => &mut args.aim.common,
             Self::Abort(args) => &mut args.aim.common,
+            Self::Pin(args) => &mut args.common,
             Self::Hook(Hook { command: HookCommand::Report(args) }) => &mut args.common,
+            Self::Stack(Stack { command: StackCommand::Alias(args) }) => &mut args.common,
             Self::Analyze(args) => &mut args.common,
             Self::Logs(args) => &mut args.common,
             Self::Import(args) => &mut args.common,
@@ -144,8 +152,12 @@ impl Command {
             Self::Resume(args) => operate::resume(args).await,
             Self::Promote(args) => operate::promote(args).await,
             Self::Abort(args) => operate::abort(args).await,
+            Self::Pin(args) => pin::run(args).await,
             Self::Hook(args) => match args.command {
                 HookCommand::Report(args) => hook_report::run(&args).await,
+            },
+            Self::Stack(args) => match args.command {
+                StackCommand::Alias(args) => stack::run(&args).await,
             },
             Self::Explain(args) => replay::explain(&args),
             Self::Replay(args) => replay::run(&args),

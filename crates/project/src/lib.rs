@@ -34,6 +34,7 @@ mod serverless_names;
 mod settings;
 mod signal;
 mod starter;
+mod template;
 mod toml;
 mod tree;
 mod variables;
@@ -51,6 +52,7 @@ pub use options::Options;
 pub use place::{At, Place};
 pub use settings::{Analysis, FunctionRef, FunctionSettings, Hook, LatencyMode, LowTraffic, Project};
 pub use starter::starter;
+pub use template::{template, template_json};
 pub use yaml::MOST_BYTES;
 
 use tree::{Map, Node};
@@ -136,21 +138,6 @@ pub fn survey(format: Format, file: File<'_>, beside: Option<File<'_>>, lookup: 
 /// A file that is not YAML, or exceeds the limits.
 pub fn as_json(name: &str, bytes: &[u8]) -> Result<serde_json::Value, Problems> {
     yaml::parse(name, bytes).map(|tree| tree.json())
-}
-
-/// A template, in YAML or JSON, as plain JSON: short tags such as `!GetAtt` are written out.
-///
-/// The answer of `aws cloudformation get-template` is taken for the template in it.
-///
-/// # Errors
-/// A file that is not YAML, or exceeds the limits.
-pub fn template_json(file: File<'_>) -> Result<serde_json::Value, Problems> {
-    let value = yaml::parse(file.name, file.bytes)?.template();
-    match &value["TemplateBody"] {
-        serde_json::Value::Null => Ok(value),
-        serde_json::Value::String(body) => Ok(yaml::parse(file.name, body.as_bytes())?.template()),
-        body => Ok(body.clone()),
-    }
 }
 
 /// The format of a file, by its content; by its name where the content says nothing.

@@ -156,22 +156,6 @@ impl Node {
 
     /// As JSON: what a plain scalar means is taken from YAML's core schema.
     pub(crate) fn json(&self) -> serde_json::Value {
-        self.converted(&Self::json)
-    }
-
-    /// As the JSON of a template: each short tag as the function that it is short for.
-    pub(crate) fn template(&self) -> serde_json::Value {
-        let value = self.converted(&Self::template);
-        let Some(tag) = &self.tag else { return value };
-        let name = if ["Ref", "Condition"].contains(&&**tag) { (*tag).to_string() } else { format!("Fn::{tag}") };
-        let value = match value.as_str().and_then(|text| text.split_once('.')) {
-            Some((id, attribute)) if &**tag == "GetAtt" => serde_json::json!([id, attribute]),
-            _ => value,
-        };
-        serde_json::Value::Object([(name, value)].into_iter().collect())
-    }
-
-    fn converted(&self, inner: &dyn Fn(&Self) -> serde_json::Value) -> serde_json::Value {
         match &self.value {
             _ if self.is_null() => serde_json::Value::Null,
             Value::Scalar { text, plain: true } => match text.as_str() {
@@ -180,8 +164,8 @@ impl Node {
                 _ => text.parse::<serde_json::Number>().map_or_else(|_| text.as_str().into(), serde_json::Value::Number),
             },
             Value::Scalar { text, plain: false } => text.as_str().into(),
-            Value::List(nodes) => nodes.iter().map(inner).collect(),
-            Value::Map(map) => map.iter().map(|(key, node)| (key.text.clone(), inner(node))).collect(),
+            Value::List(nodes) => nodes.iter().map(Node::json).collect(),
+            Value::Map(map) => map.iter().map(|(key, node)| (key.text.clone(), node.json())).collect(),
         }
     }
 }

@@ -51,6 +51,7 @@ pub mod note;
 pub mod observation;
 pub mod operate;
 pub mod outcome;
+pub mod pin;
 pub mod plan;
 pub mod policy;
 mod position;

@@ -9,7 +9,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::source::{Entry, Kind, Source};
-use crate::tree::Node;
+use crate::template::plain;
 use crate::yaml;
 
 /// A change of one key.
@@ -99,7 +99,7 @@ pub(super) fn with<'e>(text: &str, edits: impl Iterator<Item = (&'e Range<usize>
 
 /// What a text says, in whatever notation.
 fn meaning(text: &str) -> Option<Value> {
-    yaml::parse("", text.as_bytes()).ok().as_ref().map(Node::template)
+    yaml::parse("", text.as_bytes()).ok().as_ref().map(plain)
 }
 
 /// Makes the change in what a text says.

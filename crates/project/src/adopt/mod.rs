@@ -27,6 +27,7 @@ pub use handover::{Answer, Handover, Lines, Tool};
 use crate::discover;
 use crate::finding::{Problem, Problems, shown};
 use crate::place::Place;
+use crate::template::plain;
 use crate::{File, yaml};
 
 /// A change as a unified diff, with three lines around it.
@@ -77,7 +78,7 @@ fn within(file: File<'_>) -> Result<Option<Handover>, Problems> {
     }
     let tree = yaml::parse(file.name, file.bytes)?;
     if tree.get("Resources").is_some() {
-        return Ok(template::handover(file.name, text, &tree.template()));
+        return Ok(template::handover(file.name, text, &plain(&tree)));
     }
-    Ok(serverless::handover(file.name, text, &tree.template()))
+    Ok(serverless::handover(file.name, text, &plain(&tree)))
 }

@@ -11,15 +11,11 @@ use crate::finding::shown;
 use crate::keys::MOST_NAMED;
 use crate::sam::HANDED_OVER;
 
-/// The change of a template; `None` where nothing in it is about functions, or it has more resources than AWS takes.
+/// The change of a template; `None` where it has more resources than AWS takes.
 pub(super) fn handover(name: &str, text: &str, template: &Value) -> Option<Handover> {
     let resources = template["Resources"].as_object()?;
-    let of_kind =
-        |kind: &str| resources.iter().any(|(_, resource)| resource["Type"].as_str().is_some_and(|found| found.starts_with(kind)));
-    let is_sam = of_kind("AWS::Serverless::");
-    if !is_sam && !of_kind("AWS::Lambda::") {
-        return None;
-    }
+    let of_sam = |resource: &Value| resource["Type"].as_str().is_some_and(|kind| kind.starts_with("AWS::Serverless::"));
+    let is_sam = template["Transform"].to_string().contains("AWS::Serverless") || resources.values().any(of_sam);
     if resources.len() > MOST_NAMED {
         return None;
     }
