@@ -101,7 +101,9 @@ fn write(path: &Path, found: &[(String, Handover)]) -> Result<u8, Failure> {
         .filter(|handover| matches!(handover.answer, Answer::Unsafe(_) | Answer::Program(_)))
         .collect();
     if !by_person.is_empty() {
-        by_person.iter().for_each(|handover| say(&format!("{}{}", heading(handover), rest(handover))));
+        for handover in by_person {
+            say(&format!("{}{}", heading(handover), rest(handover)));
+        }
         return Err(Failure::refused("nothing was written: the lines above have to be written by you"));
     }
     let changed: Vec<(&Handover, &str)> = found
@@ -238,7 +240,7 @@ fn said(id: &str, verdicts: &[Verdict]) -> String {
             Movement::Unknown => "unknown",
             Movement::Latest | Movement::Stays => "stays",
         };
-        let fix = verdict.fix.iter().map(|fix| format!("           fix: {fix}\n")).collect::<String>();
+        let fix = verdict.fix.as_ref().map_or_else(String::new, |fix| format!("           fix: {fix}\n"));
         format!("{word:<10} {id}: {}\n{fix}", verdict.why)
     });
     lines.collect()

@@ -20,11 +20,10 @@ pub fn template(bytes: &[u8]) -> Result<Value, Problems> {
 /// A file that is not YAML, or exceeds the limits.
 pub fn template_json(file: File<'_>) -> Result<Value, Problems> {
     let value = plain(&yaml::parse(file.name, file.bytes)?);
-    match &value["TemplateBody"] {
-        Value::Null => Ok(value),
-        Value::String(body) => yaml::parse(file.name, body.as_bytes()).map(|tree| plain(&tree)),
-        body => Ok(body.clone()),
+    if let Some(body) = value["TemplateBody"].as_str() {
+        return yaml::parse(file.name, body.as_bytes()).map(|tree| plain(&tree));
     }
+    Ok(value.get("TemplateBody").cloned().unwrap_or(value))
 }
 
 pub(crate) fn plain(node: &Node) -> Value {

@@ -27,7 +27,9 @@ pub(super) fn plan(template: &Value, plan: &mut Plan) {
         // What cannot be changed here is found again below.
         let _ = applied(&mut after, change);
     }
-    aliases.iter().for_each(|id| left(&mut after, id, plan));
+    for id in aliases {
+        left(&mut after, id, plan);
+    }
 }
 
 fn of_alias(template: &Value, id: &str, plan: &mut Plan) {

@@ -74,9 +74,9 @@ pub(super) fn edited(text: &str, changes: &[Change]) -> Option<String> {
         let mut waiting = Vec::new();
         for change in left {
             match change.edit(&source)? {
-                Some(edit) if edits.iter().any(|other| other.touches(&edit)) => waiting.push(change),
-                Some(edit) => edits.push(edit),
-                None => {}
+                Edit { range, text } if now.get(range.clone()) == Some(&*text) => {}
+                edit if edits.iter().any(|other| other.touches(&edit)) => waiting.push(change),
+                edit => edits.push(edit),
             }
         }
         edits.sort_by_key(|edit| edit.range.start);
@@ -106,7 +106,8 @@ fn meaning(text: &str) -> Option<Value> {
 pub(super) fn applied(root: &mut Value, change: &Change) -> Option<()> {
     let inside = change.path.iter().try_fold(root, |value, key| match value {
         Value::Array(items) => items.get_mut(key.parse::<usize>().ok()?),
-        other => other.get_mut(key),
+        Value::Object(map) => map.get_mut(key),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     })?;
     match (inside, &change.act) {
         (Value::Object(map), Act::Set { value, .. }) => drop(map.insert(change.key.clone(), value.json())),
@@ -156,8 +157,8 @@ impl Edit {
 }
 
 impl Change {
-    /// `None` where it cannot be made; nothing where the text has it already.
-    fn edit(&self, source: &Source<'_>) -> Option<Option<Edit>> {
+    /// `None` where it cannot be made; the same text again where it is made already.
+    fn edit(&self, source: &Source<'_>) -> Option<Edit> {
         let inside = source.find(&self.path)?;
         match (&source.part(inside).kind, &self.act) {
             (Kind::Map { flow, entries }, act) => {
@@ -166,14 +167,14 @@ impl Change {
                     (Act::Set { value, .. }, Some(at)) => Some(replaced(source, &entries[at], *flow, value)),
                     (Act::Set { value, after }, None) => {
                         let line = |json: bool| (self.key.clone(), value.written(json, ""));
-                        inserted(source, inside, *flow, entries, after, &line).map(Some)
+                        inserted(source, inside, *flow, entries, after, &line)
                     }
                     (Act::Remove, Some(at)) => {
                         let ranges: Vec<Range<usize>> =
                             entries.iter().map(|entry| entry.key.start..source.part(entry.value).range.end).collect();
-                        removed(source, *flow, &ranges, at).map(Some)
+                        removed(source, *flow, &ranges, at)
                     }
-                    (Act::Remove, None) => Some(None),
+                    (Act::Remove, None) => Some(Edit { range: 0..0, text: String::new() }),
                 }
             }
             (Kind::List { flow, items }, act) => {
@@ -182,11 +183,11 @@ impl Change {
                 match act {
                     Act::Set { value, .. } => {
                         let text = value.written(false, source.text.get(range.clone())?);
-                        Some(Some(Edit { range, text }))
+                        Some(Edit { range, text })
                     }
                     Act::Remove => {
                         let ranges: Vec<Range<usize>> = items.iter().map(|item| source.part(*item).range.clone()).collect();
-                        removed(source, *flow, &ranges, at).map(Some)
+                        removed(source, *flow, &ranges, at)
                     }
                 }
             }
@@ -195,20 +196,16 @@ impl Change {
     }
 }
 
-fn replaced(source: &Source<'_>, entry: &Entry, flow: bool, value: &Scalar) -> Option<Edit> {
+fn replaced(source: &Source<'_>, entry: &Entry, flow: bool, value: &Scalar) -> Edit {
     let part = source.part(entry.value);
-    let key = source.text.get(entry.key.clone()).unwrap_or_default();
-    let between = source.text.get(entry.key.end..part.range.start).unwrap_or_default();
-    let simple = matches!(part.kind, Kind::Scalar) && between.trim() == ":" && between.ends_with(' ');
-    let old = source.text.get(part.range.clone()).unwrap_or_default();
+    let text = |range: Range<usize>| source.text.get(range).unwrap_or_default();
+    let (key, old) = (text(entry.key.clone()), text(part.range.clone()));
     let json = flow && key.starts_with('"');
-    if old == value.written(json, old) && simple {
-        return None;
+    // Without a tag or an anchor between key and value.
+    if matches!(part.kind, Kind::Scalar) && !old.is_empty() && text(entry.key.end..part.range.start).trim() == ":" {
+        return Edit { range: part.range.clone(), text: value.written(json, old) };
     }
-    if simple {
-        return Some(Edit { range: part.range.clone(), text: value.written(json, old) });
-    }
-    Some(Edit { range: entry.key.start..part.range.end, text: format!("{key}: {}", value.written(json, "")) })
+    Edit { range: entry.key.start..part.range.end, text: format!("{key}: {}", value.written(json, "")) }
 }
 
 fn inserted(
@@ -226,9 +223,9 @@ fn inserted(
         flow || !whole.contains('\n') && !is_block(source, entry)
     };
     let named = entries.iter().rfind(|entry| entry.name == after);
-    let neighbour = named.filter(short).or_else(|| entries.iter().filter(short).last());
+    let neighbour = named.filter(short).or_else(|| entries.iter().rfind(short));
     if !flow {
-        let Some(neighbour) = neighbour.or(entries.first()) else { return None };
+        let neighbour = neighbour.or(entries.first())?;
         let (key, value) = line(false);
         let indent: String = source.before(neighbour.key.start).chars().map(|_| ' ').collect();
         let line_end = source.line_end();

@@ -35,10 +35,9 @@ pub(super) fn handover(name: &str, text: &str, root: &Value) -> Option<Handover>
 
 fn answer(text: &str, root: &Value) -> Answer {
     let by_hand = |why: &str| Answer::Unsafe(vec![lines(why)]);
-    let (path, plugins) = match &root["plugins"] {
-        Value::Object(map) => (vec!["plugins", "modules"], map.get("modules").unwrap_or(&Value::Null)),
-        other => (vec!["plugins"], other),
-    };
+    let in_modules = root["plugins"].is_object();
+    let (path, plugins) =
+        if in_modules { (vec!["plugins", "modules"], &root["plugins"]["modules"]) } else { (vec!["plugins"], &root["plugins"]) };
     let Some(list) = plugins.as_array() else {
         return by_hand(if plugins.is_null() { "" } else { "the list of plugins is not in this file" });
     };

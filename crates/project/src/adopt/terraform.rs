@@ -25,7 +25,9 @@ pub(super) fn handover(name: &str, text: &str) -> Result<Option<Handover>, Probl
     };
     let mut plan = Plan { text, edits: Vec::new(), lines: Vec::new(), notes: Vec::new() };
     let aliases: Vec<&Block> = body.blocks.iter().filter(|block| is_alias(block)).collect();
-    aliases.iter().for_each(|block| plan.alias(block));
+    for alias in &aliases {
+        plan.alias(alias);
+    }
     for module in body.blocks.iter().filter(|block| block.kind == "module") {
         plan.module(module);
     }
@@ -177,13 +179,13 @@ impl Plan<'_> {
             None => {
                 let _ = write!(missing, "{line_end}{indent}ignore_changes  = [{}]", IGNORED.join(", "));
             }
-            Some(range) => match self.extended(&self.text[range.clone()], &indent) {
-                Some(more) => self.edits.push((range, more)),
-                None => {
+            Some(range) => {
+                let Some(more) = self.extended(&self.text[range.clone()], &indent) else {
                     self.lines.push(Lines { why: "its `ignore_changes` is not a plain list".to_owned(), ..whole(name) });
                     return;
-                }
-            },
+                };
+                self.edits.push((range, more));
+            }
         }
         match value("prevent_destroy") {
             None => {
@@ -236,8 +238,8 @@ impl Plan<'_> {
         }
         let line_end = self.line_end();
         let unit = if indent.contains('\t') { "\t" } else { "  " };
-        let lines: String = words.map(|word| format!("{line_end}{indent}{unit}{word},")).collect();
-        Some(format!("[{kept}{comma}{lines}{}]", &inside[kept.len()..]))
+        let lines: Vec<String> = words.map(|word| format!("{line_end}{indent}{unit}{word},")).collect();
+        Some(format!("[{kept}{comma}{}{}]", lines.concat(), &inside[kept.len()..]))
     }
 
     /// What a module with an alias of its own needs: nothing outside of it can ignore its changes.
