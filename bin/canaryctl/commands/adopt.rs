@@ -104,7 +104,10 @@ fn write(path: &Path, found: &[(String, Handover)]) -> Result<u8, Failure> {
         for handover in by_person {
             say(&format!("{}{}", heading(handover), rest(handover)));
         }
-        return Err(Failure::refused("nothing was written: the lines above have to be written by you"));
+        let other = found.iter().find(|(_, handover)| matches!(handover.answer, Answer::Edited(_)));
+        let hint = other.map(|(_, other)| format!("\n  hint: canaryctl adopt {} --write", path.join(&other.file).display()));
+        let message = "nothing was written: the lines above have to be written by you";
+        return Err(Failure::refused(format!("{message}{}", hint.unwrap_or_default())));
     }
     let changed: Vec<(&Handover, &str)> = found
         .iter()

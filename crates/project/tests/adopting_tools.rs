@@ -51,7 +51,7 @@ fn terraform_ignores_all_three_and_keeps_the_alias() {
     for (before, after) in [
         (
             "  lifecycle {\n    # why\n    ignore_changes = [function_version]\n  }\n",
-            "  lifecycle {\n    # why\n    ignore_changes = [function_version, routing_config, description]\n    prevent_destroy = true\n  }\n",
+            "  lifecycle {\n    # why\n    ignore_changes  = [function_version, routing_config, description]\n    prevent_destroy = true\n  }\n",
         ),
         (
             "  lifecycle { prevent_destroy = false }\n",

@@ -184,7 +184,14 @@ impl Plan<'_> {
                     self.lines.push(Lines { why: "its `ignore_changes` is not a plain list".to_owned(), ..whole(name) });
                     return;
                 };
-                self.edits.push((range, more));
+                // As `terraform fmt` aligns two lines: with one more space before the shorter name's sign.
+                let aligned = value("prevent_destroy").is_none() && more != self.text[range.clone()] && !more.contains('\n');
+                let gap = range.start.saturating_sub(GAP.len())..range.start;
+                if aligned && self.text.get(gap.clone()) == Some(GAP) {
+                    self.edits.push((gap.start..range.end, format!(" {GAP}{more}")));
+                } else {
+                    self.edits.push((range, more));
+                }
             }
         }
         match value("prevent_destroy") {
@@ -290,3 +297,4 @@ impl Block {
 }
 
 const ALIAS: &str = "aws_lambda_alias";
+const GAP: &str = " = ";
