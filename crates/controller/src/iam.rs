@@ -105,6 +105,7 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     // A plan looks for the version that was published last.
     warnings.extend(request.version.is_none().then_some(Call::ListVersionsByFunction));
     grants.push(Grant::of("Warnings", &warnings, vec![function]));
+    grants.extend(doctor.then(any_stack));
     grants.push(Grant::of("WarningsOfQueues", &[Call::ListEventSourceMappings], everything()));
     grants.retain(|grant| !grant.actions.is_empty());
     grants
@@ -118,6 +119,12 @@ pub fn rollback_permissions(subject: &Subject, place: &Place) -> Vec<Grant> {
     // Where the version to roll back to was deleted: which ones there are.
     let versions = Grant::of("WarningsOfDeletedVersions", &[Call::ListVersionsByFunction], vec![arns.function(None)]);
     [alias, versions].into_iter().chain(arns.stack()).collect()
+}
+
+/// Whether a stack moves the alias: a resource's name or ARN, by which it is looked for, names no stack.
+fn any_stack() -> Grant {
+    let calls = [Call::DescribeStackResources, Call::DescribeStacks, Call::GetTemplate];
+    Grant::of("WarningsOfStacks", &calls, everything())
 }
 
 fn everything() -> Vec<String> {

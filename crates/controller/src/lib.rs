@@ -4,6 +4,7 @@
 //! stands here is the order of things, waiting, and what to do when a call fails.
 
 mod admission;
+mod alias_stack;
 mod backoff;
 mod batch;
 mod checks;
@@ -44,6 +45,7 @@ mod signals_analysis;
 mod swap;
 mod uncounted;
 
+pub use alias_stack::{OwningStack, ReadTemplate};
 pub use doctor::doctor;
 pub use forecast::forecast;
 pub use group::{GroupEnding, each, group, rollout};
@@ -58,7 +60,7 @@ pub use operate::{Ordered, operate};
 pub use pin::{Pinned, pin};
 pub use port::{AlarmRule, ManagedAlarm, TAG};
 pub use preflight::callers::{Bypass, Callers, PolicyStatement};
-pub use preflight::versions::{last_version, managed_by, resets};
+pub use preflight::versions::{judge_stack, last_version, managed_by, resets};
 pub use preflight::{Preflight, Problem, preflight};
 pub use rate_limit::{Budget, Budgeted};
 pub use remote_analysis::remote_analysis;
