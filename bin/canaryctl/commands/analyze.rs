@@ -23,7 +23,8 @@ use crate::ui::print::{print_json, print_out, read};
 
 /// Compare the errors of two versions, with counts from a file or of a past rollout
 ///
-/// Reads CSV or JSON lines with the columns `canary_calls`, `canary_errors`, `stable_calls`, `stable_errors`, one line per minute; or
+/// Reads CSV or JSON lines with the columns `canary_calls`, `canary_errors` (of the new version), `stable_calls`, `stable_errors` (of the
+/// old one), one line per minute; or
 /// reads the counts of an alias' last rollout from CloudWatch. Prints the verdict of each minute.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -42,7 +43,7 @@ pub(crate) struct Analyze {
     /// The start: a time, or how long ago [default: the start of the last rollout]
     #[arg(long, value_name = "TIME", requires = "from_cloudwatch", value_parser = moment)]
     since: Option<Since>,
-    /// The two versions, stable first [default: those of the last rollout]
+    /// The two versions, the old one first [default: those of the last rollout]
     #[arg(long, value_name = "N,N", requires = "from_cloudwatch", value_parser = two)]
     versions: Option<(Version, Version)>,
     /// A signal in metrics to compare too, as `rollout` takes it; may be given several times
@@ -51,7 +52,7 @@ pub(crate) struct Analyze {
     /// The highest probability of a false rollback over the whole rollout
     #[arg(long, value_name = "CHANCE", default_value_t = 0.01)]
     alpha: f64,
-    /// Tolerate a canary that fails up to this many times as often as stable
+    /// Tolerate a new version that fails up to this many times as often as the old one
     #[arg(long, value_name = "TIMES", default_value_t = 1.25)]
     tolerance_ratio: f64,
     /// Tolerate this many more percentage points of errors
@@ -193,7 +194,7 @@ fn figure(number: f64) -> String {
 
 fn table(mut test: JoinedTest, series: &Series, parameters: &Parameters) -> String {
     let outlooks = series.outlooks();
-    let mut out = String::from("minute   canary errors          stable errors          evidence      verdict\n");
+    let mut out = String::from("minute   new version            old version            evidence      verdict\n");
     let mut noticed = None;
     for (index, minute) in series.minutes.iter().enumerate() {
         test.fold(&series.row(index));
@@ -216,11 +217,11 @@ fn table(mut test: JoinedTest, series: &Series, parameters: &Parameters) -> Stri
         }
         None => "no invocations".to_owned(),
     };
-    let _ = writeln!(out, "\ncanary    errors {}\nstable    errors {}", rate(&explained.canary), rate(&explained.stable));
+    let _ = writeln!(out, "\nnew       errors {}\nold       errors {}", rate(&explained.canary), rate(&explained.stable));
     for (at, (name, _)) in series.signals.iter().enumerate() {
         let of = test.explain(at + 1);
         let [canary, stable] = [&of.canary, &of.stable].map(|version| rate(version).replace("invocations", "requests"));
-        let _ = writeln!(out, "signal    {name}: canary {canary}, stable {stable}, evidence {}", figure(of.evidence));
+        let _ = writeln!(out, "signal    {name}: new {canary}, old {stable}, evidence {}", figure(of.evidence));
     }
     let _ = writeln!(
         out,
@@ -237,18 +238,19 @@ fn table(mut test: JoinedTest, series: &Series, parameters: &Parameters) -> Stri
     let why = match (verdict, noticed) {
         (Verdict::RollBack, Some(minute)) => {
             let times = shown_ratio(parameters, of_strongest).ok().flatten();
-            let at_least = times
-                .map_or_else(String::new, |times| format!("{named}: the canary fails at least {times} times as often as stable"));
+            let at_least = times.map_or_else(String::new, |times| {
+                format!("{named}: the new version fails at least {times} times as often as stable")
+            });
             format!("roll back, noticed in minute {minute}{at_least}")
         }
         (Verdict::RollBack, None) => "roll back".to_owned(),
         (Verdict::Hold, _) => "hold: possibly worse, not yet certain".to_owned(),
         (Verdict::Pass, _) => "pass: healthy".to_owned(),
-        (Verdict::NoData, _) => "no data: the canary had no invocations".to_owned(),
+        (Verdict::NoData, _) => "no data: the new version had no invocations".to_owned(),
         (Verdict::LowPower, _) => "low power: with this few invocations, only near-total failure can be detected".to_owned(),
     };
     let _ = writeln!(out, "verdict   {why}");
     let promise = percent(parameters.alpha * 100.0);
-    let _ = writeln!(out, "          a canary within the tolerance is rolled back in at most {promise} of rollouts");
+    let _ = writeln!(out, "          a version within the tolerance is rolled back in at most {promise} of rollouts");
     out
 }

@@ -142,9 +142,9 @@ fn spent(record: &Record, spent: &str) -> String {
 fn legend(record: &Record) -> Markup {
     let name = |version: Option<Version>| version.map_or_else(|| "?".to_owned(), |version| version.to_string());
     html! {
-        span class="key key-candidate" {} " " (name(record.story.candidate)) ", the candidate"
+        span class="key key-candidate" {} " " (name(record.story.candidate)) ", the new version"
         @if record.compared() {
-            " · " span class="key key-stable" {} " " (name(record.story.stable())) ", stable"
+            " · " span class="key key-stable" {} " " (name(record.story.stable())) ", the old version"
             " · errors: when they were invoked, evidence: when it was counted"
         }
         @if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) { " · rings: measured traffic" }
