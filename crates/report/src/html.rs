@@ -15,12 +15,12 @@ use crate::chart::chart;
 use crate::ending::Block;
 use crate::group;
 use crate::record::{Record, records};
-use crate::safe::{clean, prose};
+use crate::safe::{Safe, clean, html_page, prose};
 use crate::styled::Tone;
 use crate::tables::{self, Cell, Table};
 
 /// The page about the rollouts of these events, from their saved form or as they came.
-pub fn html(events: &[Event]) -> String {
+pub fn html(events: &[Event]) -> Safe {
     let records = records(events);
     let several = group::outcome(events);
     let title = match (several, records.as_slice()) {
@@ -54,7 +54,7 @@ pub fn html(events: &[Event]) -> String {
             }
         }
     };
-    page.into_string()
+    html_page(page)
 }
 
 const STYLE: &str = include_str!("page.css");
