@@ -8,7 +8,7 @@ use std::time::Duration;
 use analysis::{CountError, JoinedTest, Minute, Outlook, Parameters, Rate, Verdict, series, shown_ratio};
 use clap::Args;
 use controller::port::{Cloud, MinuteCounts, VersionPair};
-use controller::signal_minutes;
+use controller::{log_signal_minutes, signal_minutes};
 use rollout::format::percent;
 use rollout::timing::CLOUDWATCH_SETTLED;
 use rollout::{Signal, Time, Version};
@@ -46,7 +46,7 @@ pub(crate) struct Analyze {
     /// The two versions, the old one first [default: those of the last rollout]
     #[arg(long, value_name = "N,N", requires = "from_cloudwatch", value_parser = two)]
     versions: Option<(Version, Version)>,
-    /// A signal in metrics to compare too, as `rollout` takes it; may be given several times
+    /// A signal to compare too, in metrics or in the log, as `rollout` takes it; may be given several times
     #[arg(long = "signal", value_name = "NAME=…", requires = "from_cloudwatch")]
     signals: Vec<Signal>,
     /// The highest probability of a false rollback over the whole rollout
@@ -69,10 +69,6 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
         margin: args.tolerance_points / 100.0,
         ..Parameters::default()
     };
-    if let Some(signal) = args.signals.iter().find(|signal| signal.is_in_logs()) {
-        let text = format!("signal `{}` is in a log: only metrics can be analyzed afterwards", signal.name);
-        return Err(Failure::usage(text));
-    }
     let test = JoinedTest::new(&parameters, 1 + args.signals.len()).map_err(|error| Failure::usage(error.to_string()))?;
     let minutes = match (&args.file, &args.from_cloudwatch) {
         (Some(file), _) => {
@@ -116,12 +112,23 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Series, Failu
     let last = held.as_ref().and_then(|held| held.alias.note());
     let (stable, candidate, from) = past(&subject, last.as_ref(), args.versions, args.since, session.aws.time())?;
     let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: args.signals.clone() };
-    let found = session.aws.counts(&[pair]).await.answer.pop().transpose();
-    let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
+    let found = session.aws.counts(std::slice::from_ref(&pair)).await.answer.pop().transpose();
+    let mut found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
     if found.minutes.is_empty() {
         let text = format!("CloudWatch has no invocations of {stable} and {candidate} through {subject} since {from}");
         let hint = "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days";
         return Err(refused(&text, hint));
+    }
+    if args.signals.iter().any(Signal::is_in_logs) {
+        let known = session.aws.configuration(&subject.function, None).await;
+        let group = known.map_err(|error| refused(&error.to_string(), "lambda:GetFunctionConfiguration is needed"))?.log_group();
+        let logged = log_signal_minutes(&session.aws, &session.clock, &pair, group).await;
+        let logged = logged.map_err(|why| refused(&why, "logs:StartQuery and logs:GetQueryResults are needed"))?;
+        for ((signal, minutes), logged) in args.signals.iter().zip(&mut found.signals).zip(logged) {
+            if signal.is_in_logs() {
+                *minutes = logged;
+            }
+        }
     }
     let invalid = |error: CountError| Failure::unexpected(format!("the counts from CloudWatch are not valid: {error}"));
     let minutes = every_minute(&found.minutes).map_err(invalid)?;
