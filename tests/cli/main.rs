@@ -5,6 +5,7 @@
 mod artifacts;
 mod commands;
 mod folder;
+mod guide;
 mod hook_servers;
 mod hostile;
 mod in_a_broken_project;
