@@ -12,6 +12,7 @@ mod in_a_broken_project;
 mod in_a_project;
 mod init;
 mod packaging;
+mod release;
 #[path = "../harness/served.rs"]
 mod served;
 mod several;

@@ -143,7 +143,8 @@ fn below(schema: &Value, depth: usize, text: &mut String) {
 fn found(schema: &Value) -> Option<&serde_json::Map<String, Value>> {
     let own = schema["properties"].as_object();
     let forms = ["anyOf", "oneOf"].into_iter().filter_map(|word| schema[word].as_array()).flatten();
-    let mut inside = [&schema["items"], &schema["additionalProperties"]].into_iter().chain(forms).filter(|inside| inside.is_object());
+    let mut inside =
+        [&schema["items"], &schema["additionalProperties"]].into_iter().chain(forms).filter(|inside| inside.is_object());
     own.or_else(|| inside.find_map(found))
 }
 
