@@ -1,7 +1,7 @@
 //! `canaryctl adopt`: the change with which a stack tool leaves an alias to canaryctl, and whether a deploy would still move it. No AWS.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,7 +12,7 @@ use rollout::template::{Movement, Verdict, overall, verdicts};
 
 use crate::error::Failure;
 use crate::ui::atomic_file::replace;
-use crate::ui::print::{print_diff, print_out};
+use crate::ui::print::{print_diff, print_safe};
 
 /// Hand the alias of a stack over to canaryctl: print the change in the project's file; change nothing in AWS
 ///
@@ -122,7 +122,7 @@ fn write(path: &Path, found: &[(String, Handover)]) -> Result<u8, Failure> {
             let file = if path.is_dir() { path.join(&handover.file) } else { path.to_owned() };
             let failed =
                 |error: io::Error| Failure::unexpected(format!("cannot write `{}`: {error}; it is unchanged", file.display()));
-            replace(&file, after.as_bytes()).map_err(failed)?;
+            replace(&file, |file| file.write_all(after.as_bytes())).map_err(failed)?;
             say(&format!("{}written\n{}", heading(handover), rest(handover)));
         }
         several => {
@@ -138,7 +138,7 @@ fn write(path: &Path, found: &[(String, Handover)]) -> Result<u8, Failure> {
 
 /// Text with parts of files in it, on stdout.
 fn say(text: &str) {
-    print_out(&report::note(text));
+    print_safe(&report::note(text));
 }
 
 fn heading(handover: &Handover) -> String {

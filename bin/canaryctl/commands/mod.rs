@@ -4,6 +4,7 @@ mod adopt;
 mod analyze;
 mod completions;
 mod doctor;
+mod guide;
 mod hook_report;
 mod iam_policy;
 mod import;
@@ -12,6 +13,7 @@ mod logs;
 mod operate;
 mod pin;
 mod plan;
+mod reference;
 mod replay;
 mod rollback;
 mod rollout;
@@ -25,6 +27,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::adopt::Adopt;
 use self::analyze::Analyze;
 use self::completions::{Completions, Man};
+use self::guide::Guide;
 use self::hook_report::{Hook, HookCommand};
 use self::iam_policy::IamPolicy;
 use self::import::Import;
@@ -103,6 +106,7 @@ Examples:
     Verify(Verify),
     Analyze(Box<Analyze>),
     Logs(Box<Logs>),
+    Guide(Guide),
     Init(Init),
     Adopt(Adopt),
     Import(Box<Import>),
@@ -135,7 +139,7 @@ impl Command {
             Self::Explain(_) | Self::Replay(_) | Self::Verify(_) | Self::Init(_) | Self::Schema | Self::Simulate(_) => {
                 return None;
             }
-            Self::Adopt(_) | Self::Completions(_) | Self::Man(_) => return None,
+            Self::Adopt(_) | Self::Completions(_) | Self::Man(_) | Self::Guide(_) => return None,
         })
     }
 
@@ -168,6 +172,7 @@ impl Command {
             Self::Logs(args) => logs::run(*args).await,
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
+            Self::Guide(args) => guide::run(&args, Cli::command()),
             Self::Adopt(args) => adopt::run(&args),
             Self::Schema => Ok(import::schema()),
             Self::Simulate(args) => simulate::run(args).await,
