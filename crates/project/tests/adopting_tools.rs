@@ -159,10 +159,17 @@ fn a_template_that_a_tool_wrote_is_not_edited() {
 
 #[test]
 fn what_the_plugin_refuses_is_said_before() {
-    let text = "service: s\nprovider: {name: aws}\nplugins: [serverless-plugin-canary-deployments]\nfunctions:\n  a: {deploymentSettings: {type: \
-                AllAtOnce}, provisionedConcurrency: 1, events: [{cloudFront: {eventType: viewer-request}}]}\n  b: {provisionedConcurrency: 1}\n";
+    let text = "service: s\nprovider: {name: aws}\nplugins: [serverless-plugin-canary-deployments, \
+                serverless-prune-plugin]\nfunctions:\n  a: {url: true, deploymentSettings: {type: \
+                AllAtOnce}, provisionedConcurrency: 1, events: [{cloudFront: {eventType: viewer-request}}]}\n  b: {url: true, provisionedConcurrency: 1}\n";
     let notes = handover("serverless.yml", text).notes.join("\n");
-    for words in ["`a` has `provisionedConcurrency`", "`a` runs at the edge", "npm install --save-dev serverless-canaryctl"] {
+    for words in [
+        "`a` has `provisionedConcurrency`",
+        "`a` runs at the edge",
+        "`a` has a function URL",
+        "pruning looks",
+        "npm install --save-dev serverless-canaryctl",
+    ] {
         assert!(notes.contains(words), "{notes}");
     }
     assert!(!notes.contains("`b`"), "{notes}");

@@ -78,10 +78,19 @@ fn notes(root: &Value) -> Vec<String> {
         for setting in ["provisionedConcurrency", "durableConfig"].into_iter().filter(|setting| !function[*setting].is_null()) {
             notes.push(format!("`{key}` has `{setting}`: the plugin refuses it, because no alias with it can have weights"));
         }
+        if !function["url"].is_null() && function["url"] != false {
+            notes.push(format!("`{key}` has a function URL: it moves to the alias, and gets another address in this deploy"));
+        }
         let events = function["events"].as_array().into_iter().flatten();
         if events.filter_map(Value::as_object).any(|event| event.contains_key("cloudFront")) {
             notes.push(format!("`{key}` runs at the edge (`cloudFront`), where aliases are not possible: the plugin refuses it"));
         }
+    }
+    if root["plugins"].to_string().contains("prune") || !root["custom"]["prune"].is_null() {
+        notes.push(
+            "pruning looks at no alias' weights, and can delete the version that a rollback needs: keep several versions"
+                .to_owned(),
+        );
     }
     notes
 }

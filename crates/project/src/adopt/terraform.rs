@@ -32,9 +32,12 @@ pub(super) fn handover(name: &str, text: &str) -> Result<Option<Handover>, Probl
         plan.module(module);
     }
     let names: Vec<String> = aliases.iter().map(|block| block.labels.join(".")).collect();
-    let Plan { mut edits, lines, notes, .. } = plan;
+    let Plan { mut edits, lines, mut notes, .. } = plan;
     if names.is_empty() && lines.is_empty() && notes.is_empty() {
         return Ok(None);
+    }
+    if !edits.is_empty() || !lines.is_empty() {
+        notes.push("`prevent_destroy` also stops `terraform destroy`, until you remove it".to_owned());
     }
     let answer = match edits.is_empty() {
         _ if !lines.is_empty() => Answer::Unsafe(lines),
