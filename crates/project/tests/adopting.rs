@@ -198,9 +198,76 @@ fn json_keeps_its_tabs_and_its_spaces() {
          \"Properties\": {\n\t\t\t\t\"AutoPublishAlias\" : \"live\",\n\t\t\t\t\"AutoPublishCodeSha256\" : \"canaryctl0\",\n\t\t\t\t\
          \"DeploymentPreference\": {\"Type\":\"AllAtOnce\",\"Enabled\":false}\n\t\t\t}\n\t\t}\n\t}\n}\n",
     );
+    let empty = r#"{"Globals": {"Function": {"AutoPublishAlias": "live"}}, "Resources": {"A": {"Type": "AWS::Serverless::Function", "Properties": {}}}}"#;
+    assert_eq!(edited("template.json", empty), empty.replace("{}", r#"{"AutoPublishCodeSha256": "canaryctl0"}"#));
     // On one line.
     let one = r#"{"Resources":{"A":{"Type":"AWS::Serverless::Function","Properties":{"AutoPublishAlias":"live"}}}}"#;
     assert_eq!(edited("template.json", one), one.replace("\"live\"", "\"live\",\"AutoPublishCodeSha256\":\"canaryctl0\""));
+}
+
+#[test]
+fn odd_notations_are_kept() {
+    becomes(
+        "template.yaml",
+        "\
+Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Properties:   # comment
+        \"AutoPublishAlias\" :\tlive\t# x
+        ? DeploymentPreference
+        : !!map
+            Type : AllAtOnce
+            Alarms:
+            - a
+            # end
+
+# tail
+  B:
+    Type: AWS::Serverless::Function
+    Properties: {
+      AutoPublishAlias: live, # one
+      Handler: a.b # two
+    }
+  C:
+    Type: AWS::Serverless::Function
+    Properties:
+      AutoPublishAlias:
+        Fn::Sub: x
+      AutoPublishCodeSha256:
+        Ref: Sha # sha
+",
+        "\
+Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Properties:   # comment
+        \"AutoPublishAlias\" :\tlive\t# x
+        AutoPublishCodeSha256: canaryctl0
+        ? DeploymentPreference
+        : !!map
+            Type : AllAtOnce
+            Enabled: false
+            Alarms:
+            - a
+            # end
+
+# tail
+  B:
+    Type: AWS::Serverless::Function
+    Properties: {
+      AutoPublishAlias: live, # one
+      AutoPublishCodeSha256: canaryctl0,
+      Handler: a.b # two
+    }
+  C:
+    Type: AWS::Serverless::Function
+    Properties:
+      AutoPublishAlias:
+        Fn::Sub: x
+      AutoPublishCodeSha256: canaryctl0 # sha
+",
+    );
 }
 
 #[test]

@@ -83,7 +83,13 @@ pub(super) fn edited(text: &str, changes: &[Change]) -> Option<String> {
         now = with(&now, edits.iter().map(|edit| (&edit.range, edit.text.as_str())));
         left = waiting;
     }
-    (meaning(&now)? == expected).then_some(now)
+    // YAML takes more than JSON does.
+    let as_strict = !is_json(text) || is_json(&now);
+    (as_strict && meaning(&now)? == expected).then_some(now)
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok()
 }
 
 /// The text with other bytes in these places, which are in order and do not overlap.
@@ -237,7 +243,9 @@ fn inserted(
         return Some(Edit { range: place..place, text: format!("{line_end}{indent}{key}: {value}") });
     }
     let Some(neighbour) = neighbour else {
-        let (key, value) = line(source.text.trim_start_matches('\u{feff}').trim_start().starts_with('{'));
+        let json = source.text.trim_start_matches('\u{feff}').trim_start().starts_with('{');
+        let (key, value) = line(json);
+        let key = if json { format!("\"{key}\"") } else { key };
         let place = source.part(inside).range.start + 1;
         return Some(Edit { range: place..place, text: format!("{key}: {value}") });
     };
