@@ -5,7 +5,7 @@
 const { Binary } = require('./lib/binary');
 const { takeOver } = require('./lib/deployed');
 const { guardLogFilters, guardPruning } = require('./lib/framework');
-const { SCHEMA, canaries, check } = require('./lib/settings');
+const { SCHEMA, canaries, check, refuseBeside } = require('./lib/settings');
 const { addAliases, target } = require('./lib/template');
 
 const STATE = '.serverless/serverless-state.json';
@@ -20,6 +20,8 @@ class ServerlessCanaryctl {
     this.serverless = serverless;
     this.options = options || {};
     this.provider = serverless.getProvider('aws');
+    // First of all: the framework knows no two plugins that define the same settings, and says so in other words.
+    refuseBeside(serverless);
     this.log = (utils && utils.log) || { notice: console.error, warning: console.error };
     serverless.configSchemaHandler.defineFunctionProperties('aws', SCHEMA.ofFunction);
     serverless.configSchemaHandler.defineCustomProperties(SCHEMA.ofService);
@@ -80,7 +82,7 @@ class ServerlessCanaryctl {
 
   refuseOrTarget() {
     const all = this.canaries();
-    const problems = check(this.serverless, all);
+    const problems = check(all);
     if (problems.length) this.fail(problems.join('\n'));
     all.forEach(target);
   }

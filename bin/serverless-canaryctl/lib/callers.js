@@ -45,7 +45,7 @@ function nameAliases(resources, all) {
     const named = text(resource.Properties);
     const needs = all.filter((canary) => named.includes(`\${${canary.id}.Arn}:${canary.alias}`)).map((canary) => canary.aliasId);
     if (needs.length) {
-      const depends = [...new Set([].concat(resource.DependsOn || [], /** @type {any} */ (needs)))];
+      const depends = [...new Set([resource.DependsOn || [], needs].flat())];
       resource.DependsOn = depends.length === 1 ? depends[0] : depends;
     }
   }

@@ -14,7 +14,7 @@
  * @property {string} aliasId the alias' logical id, as serverless-plugin-canary-deployments has it
  */
 
-const LATE = /(^|\/)[^/]*canary-deployments/;
+const OLD = /(^|\/)[^/]*canary-deployments/;
 const SETTINGS = { type: 'object', properties: { deploymentSettings: { type: ['object', 'null'] } } };
 const OWN = {
   type: 'object',
@@ -57,12 +57,11 @@ function canaries(serverless, provider) {
 /**
  * Why these functions cannot be rolled out, one sentence each.
  *
- * @param {any} serverless
  * @param {Canary[]} all
  * @returns {string[]}
  */
-function check(serverless, all) {
-  const problems = all.flatMap(({ key, fn, alias }) => {
+function check(all) {
+  return all.flatMap(({ key, fn, alias }) => {
     const found = [];
     if (!alias) found.push('has no `alias` in its deploymentSettings');
     else if (!/^(?!\d+$)[\w-]{1,128}$/.test(alias)) found.push(`has the alias \`${alias}\`: letters, digits, \`-\` and \`_\` only, and not a number`);
@@ -71,21 +70,20 @@ function check(serverless, all) {
     if ((fn.events || []).some((/** @type {any} */ event) => event && event.cloudFront)) found.push('has a `cloudFront` event: Lambda@Edge knows no aliases');
     return found.map((text) => `function \`${key}\` ${text}`);
   });
-  const old = oldPlugins(serverless);
-  if (all.length && old.length) {
-    problems.push(`\`${old.join('`, `')}\` is still among the plugins and would move the same aliases: take it out, serverless-canaryctl reads its settings`);
-  }
-  return problems;
 }
 
 /**
+ * Refuses a service that has the plugin whose place this one takes, or a fork of it: both would move the same aliases.
+ *
  * @param {any} serverless
- * @returns {string[]}
  */
-function oldPlugins(serverless) {
-  const { plugins } = serverless.service;
+function refuseBeside(serverless) {
+  const { plugins } = serverless.configurationInput || serverless.service;
   const listed = Array.isArray(plugins) ? plugins : (plugins && plugins.modules) || [];
-  return listed.filter((/** @type {any} */ name) => typeof name === 'string' && LATE.test(name));
+  const old = listed.filter((/** @type {any} */ name) => typeof name === 'string' && OLD.test(name));
+  if (!old.length) return;
+  const message = `\`${old.join('`, `')}\` is still among the plugins and would move the same aliases\n  hint: take it out, serverless-canaryctl reads its settings`;
+  throw new serverless.classes.Error(message, 'CANARYCTL');
 }
 
-module.exports = { SCHEMA, canaries, check };
+module.exports = { SCHEMA, canaries, check, refuseBeside };

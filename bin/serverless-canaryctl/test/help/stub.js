@@ -36,13 +36,13 @@ function service(functions, more = {}) {
   };
   const serverless = {
     serviceDir: folder,
+    configurationInput: { plugins: more.plugins || ['serverless-canaryctl'] },
     classes: { Error: class ServerlessError extends Error {} },
     configSchemaHandler: { defineFunctionProperties() {}, defineCustomProperties() {} },
     getProvider: () => provider,
     pluginManager: { plugins: more.others || [] },
     service: {
       custom: { canaryctl: { binary: FAKE }, ...more.custom },
-      plugins: more.plugins || ['serverless-canaryctl'],
       provider: { ...more.provider, compiledCloudFormationTemplate: { Resources } },
       getAllFunctions: () => Object.keys(all),
       getFunction: (/** @type {string} */ key) => all[key],
