@@ -28,7 +28,7 @@ const made = {};
 const events = (/** @type {string} */ framework) => (made[framework] ||= packaged(framework, project('events')));
 
 /**
- * What cfn-lint says, by rule and resource.
+ * What cfn-lint says, by rule and property.
  *
  * @param {string} file
  * @returns {Set<string>}
@@ -40,7 +40,7 @@ function linted(file) {
   } catch (error) {
     said = /** @type {any} */ (error).stdout;
   }
-  return new Set(JSON.parse(said || '[]').map((/** @type {any} */ it) => `${it.Rule.Id} ${it.Location.Path && it.Location.Path.slice(0, 4).join('.')}: ${it.Message}`));
+  return new Set(JSON.parse(said || '[]').map((/** @type {any} */ it) => `${it.Rule.Id} ${(it.Location.Path || []).slice(0, 3).join('.')}`));
 }
 
 for (const framework of FRAMEWORKS) {
