@@ -124,6 +124,14 @@ fn alarms_and_hooks() {
 }
 
 #[test]
+fn an_alias_that_is_pinned_first() {
+    let furnish = |world: &mut World| {
+        world.set_alias("hello", "Live", "$LATEST", None).unwrap();
+    };
+    assert_least("hello", furnish, &Request { alarms: Vec::new(), ..short() }, &[]);
+}
+
+#[test]
 fn hooks_that_report_later_and_one_between_steps() {
     let furnish = |world: &mut World| {
         let job = "after=90s key=canaryctl/{/LifecycleEventHookExecutionId} value=Succeeded";

@@ -29,6 +29,7 @@ mod many_at_once;
 mod no_change;
 mod no_end;
 mod operators;
+mod pinned;
 mod provisioned;
 mod refused;
 mod schedules;

@@ -47,15 +47,6 @@ fn weights_of_somebody_else_are_left_alone() {
 }
 
 #[test]
-fn an_alias_on_latest_is_told_the_one_command_that_helps() {
-    play_on("hello", async |stage| {
-        stage.with(|world| world.set_alias("hello", "Live", "$LATEST", None)).unwrap();
-        let words = ["points at $LATEST", "aws lambda update-alias --function-name hello --name Live"];
-        assert_refused(&stage, &request(), &words).await;
-    });
-}
-
-#[test]
 fn a_missing_function_is_no_first_deployment() {
     play_on("hello", async |stage| {
         let create = with(request(), |policy| policy.create_alias = true);

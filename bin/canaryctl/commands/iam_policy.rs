@@ -102,7 +102,9 @@ fn about_rollout(args: &Rollout, request: &Request) -> impl Iterator<Item = &'st
                     or about its stack, and a plan not about a failed version";
     let lines = "the `ErrorLines…` statements are optional: without them a rollback does not show log lines of the version that failed; \
                  `--no-logs` leaves them out";
+    let pins = "an alias on `$LATEST` is first put on a version, which needs lambda:PublishVersion: omit `--version` to add it";
     let notes = [
+        request.version.is_some().then_some(pins),
         (!request.create_alias).then_some(first),
         args.image.is_some().then_some(image),
         Some(warnings),

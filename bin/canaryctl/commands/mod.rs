@@ -9,6 +9,7 @@ mod import;
 mod init;
 mod logs;
 mod operate;
+mod pin;
 mod plan;
 mod replay;
 mod rollback;
@@ -27,6 +28,7 @@ use self::import::Import;
 use self::init::Init;
 use self::logs::Logs;
 use self::operate::{Abort, Aim, Pause, Promote};
+use self::pin::Pin;
 use self::replay::{Explain, Replay, Verify};
 use self::rollback::Rollback;
 use self::simulate::Simulate;
@@ -69,6 +71,7 @@ pub(crate) enum Command {
     Resume(Aim),
     Promote(Promote),
     Abort(Abort),
+    Pin(Pin),
     /// Show what a rollout would do, and everything that would block it; change nothing
     ///
     /// Takes the same options as `rollout`.
@@ -117,6 +120,7 @@ impl Command {
             Self::Resume(args) => &mut args.common,
             Self::Promote(args) => &mut args.aim.common,
             Self::Abort(args) => &mut args.aim.common,
+            Self::Pin(args) => &mut args.common,
             Self::Hook(Hook { command: HookCommand::Report(args) }) => &mut args.common,
             Self::Analyze(args) => &mut args.common,
             Self::Logs(args) => &mut args.common,
@@ -141,6 +145,7 @@ impl Command {
             Self::Resume(args) => operate::resume(args).await,
             Self::Promote(args) => operate::promote(args).await,
             Self::Abort(args) => operate::abort(args).await,
+            Self::Pin(args) => pin::run(args).await,
             Self::Hook(args) => match args.command {
                 HookCommand::Report(args) => hook_report::run(&args).await,
             },

@@ -34,7 +34,8 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
             }
         }
         Output::Text => {
-            print_out(&report::plan_text(subject, &found.plan, forecast.as_ref()));
+            let timeline = if found.pins { report::plan_text_of_latest } else { report::plan_text };
+            print_out(&timeline(subject, &found.plan, forecast.as_ref()));
             for name in &found.in_alarm {
                 print_out(&format!("  waits     alarm {name} is in ALARM; the rollout would wait up to 1h for OK\n"));
             }

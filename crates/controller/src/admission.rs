@@ -82,6 +82,9 @@ pub(crate) fn ends_before_it_begins(found: &Preflight, interrupt: Interrupt, req
             format!("{} stayed in ALARM for {limit}, before the rollout started", found.in_alarm.join(", ")),
         ));
     }
+    if found.pins {
+        return Some((Outcome::Refused, "the alias is on `$LATEST` and was not pinned".to_owned()));
+    }
     let outcome = if request.require_change { Outcome::Refused } else { Outcome::Unchanged };
     let stable = found.plan.stable?;
     found.nothing_to_do.then(|| (outcome, format!("nothing to roll out: {stable} is already stable")))

@@ -19,6 +19,7 @@ use crate::event_sink::EventSink;
 use crate::group_board::GroupBoard;
 use crate::identity::Identity;
 use crate::interrupt::{Interrupt, wait_for_signal};
+use crate::pin::{Pinned, not_pinned, pin};
 use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem};
 use crate::request::Request;
@@ -126,32 +127,19 @@ async fn run<C: Cloud, K: Clock>(
     let shared = RefCell::new(tell);
     let mut tells: Vec<_> = requests.iter().map(|_| |event: &Event| (shared.borrow_mut())(event)).collect();
     let mut tellers: Vec<_> = requests.iter().zip(&mut tells).map(|(request, tell)| EventSink::new(request, tell)).collect();
-    let entering = requests.iter().zip(&mut tellers).map(|(request, sink)| enter(cloud, clock, request, identity, sink));
-    // Nothing is written here, so it may be cut off anywhere.
-    let found = tokio::select! {
-        found = Box::pin(join_all(entering)) => Some(found),
-        () = wait_for_signal(interrupt.clone(), Interrupt::Leave) => None,
-    };
-    let Some(mut found) = found else {
+    let Some(met) = Box::pin(meet((cloud, clock), requests, identity, &interrupt, &mut tellers)).await else {
         let detail = || Some("interrupted before the rollout started".to_owned());
         let end = |sink: &mut EventSink<'_>| sink.end(cloud.time(), &Outcome::Refused, detail(), "unchanged".to_owned(), None);
         return GroupEnding { endings: tellers.iter_mut().map(end).collect(), exit_code: Outcome::Refused.exit_code() };
     };
-    let as_one = requests.iter().any(|request| !request.group.is_empty());
-    let live = as_one && bring_together(requests, &mut found);
-    // What one of them cannot resume, none does: as it would be left alone by itself. One that was taken out of the rollout in progress
-    // brings the others back, as it would have before the eyes of its process.
-    let taken_out = |found: &Preflight| live && found.alias.as_ref().is_some_and(taken_out);
-    let stops = |found: &Preflight| as_one && !found.problems.is_empty() && !taken_out(found);
-    let refused = requests.iter().zip(&found).find(|(_, found)| stops(found));
-    let refused = refused.map(|(request, _)| request.subject.to_string());
+    let (as_one, live, refused) = (met.as_one, met.live, met.refused(requests));
     let board = GroupBoard::new(requests.iter().map(|request| request.subject.to_string()).collect());
-    let drivers = requests.iter().zip(found).zip(tellers).enumerate().map(|(place, ((request, found), mut sink))| {
+    let drivers = requests.iter().zip(met.found).zip(tellers).enumerate().map(|(place, ((request, found), mut sink))| {
         let (seat, refused) = (as_one.then(|| board.seat(place)), refused.as_ref());
         let io = Io { cloud, clock, request, interrupt: interrupt.clone() };
         async move {
             let ends = ends_before_it_begins(&found, io.interrupt(), request);
-            let taken_out = refused.is_none() && taken_out(&found);
+            let taken_out = refused.is_none() && live && found.alias.as_ref().is_some_and(taken_out);
             let ends = ends.map(|(outcome, detail)| (if taken_out { Outcome::Superseded } else { outcome }, detail));
             let (goes, begin) = if live { ("resumed", "be resumed") } else { ("started", "start") };
             let held_up =
@@ -169,6 +157,72 @@ async fn run<C: Cloud, K: Clock>(
     let endings = Box::pin(join_all(drivers)).await;
     GroupEnding { exit_code: exit_code(&codes(&endings), &board.left()), endings }
 }
+
+/// All of them as they were found, before any of them begins.
+struct Met {
+    found: Vec<Preflight>,
+    as_one: bool,
+    /// Whether a rollout of all of them is in progress already.
+    live: bool,
+}
+
+impl Met {
+    /// The first one that keeps the others from beginning, where they are one. What one of them cannot resume, none does: as it would be
+    /// left alone by itself. One that was taken out of the rollout in progress brings the others back, as it would have before the eyes
+    /// of its process.
+    fn refused(&self, requests: &[Request]) -> Option<String> {
+        let taken_out = |found: &Preflight| self.live && found.alias.as_ref().is_some_and(taken_out);
+        let stops = |found: &Preflight| self.as_one && !found.problems.is_empty() && !taken_out(found);
+        let refused = requests.iter().zip(&self.found).find(|(_, found)| stops(found));
+        refused.map(|(request, _)| request.subject.to_string())
+    }
+}
+
+/// Looks at all of them until each has a way in or none, and pins aliases that are on `$LATEST`; those are looked at again. `None` where
+/// it is interrupted.
+async fn meet<C: Cloud, K: Clock>(
+    (cloud, clock): (&C, &K),
+    requests: &[Request],
+    identity: Identity,
+    interrupt: &watch::Receiver<Interrupt>,
+    sinks: &mut [EventSink<'_>],
+) -> Option<Met> {
+    let as_one = requests.iter().any(|request| !request.group.is_empty());
+    for round in 1.. {
+        let entering = requests.iter().zip(&mut *sinks).map(|(request, sink)| enter(cloud, clock, request, identity, sink));
+        // Nothing is written here, so it may be cut off anywhere.
+        let mut found = tokio::select! {
+            found = Box::pin(join_all(entering)) => found,
+            () = wait_for_signal(interrupt.clone(), Interrupt::Leave) => return None,
+        };
+        let live = as_one && bring_together(requests, &mut found);
+        let mut met = Met { found, as_one, live };
+        if met.refused(requests).is_some() || *interrupt.borrow() != Interrupt::None {
+            return Some(met);
+        }
+        let pinning =
+            requests.iter().zip(&mut met.found).zip(&mut *sinks).filter(|((_, found), _)| found.pins && found.may_begin());
+        let pinning = pinning.map(async |((request, found), sink)| {
+            let pinned = pin(cloud, clock, &request.subject, interrupt, &mut |at, why| sink.warn(at, why)).await;
+            match &pinned {
+                Pinned::Done(_, version) => sink.emit(cloud.time(), EventKind::Pinned { version: *version }),
+                Pinned::Already(..) => {}
+                Pinned::Refused(_) | Pinned::GaveUp(_) => return not_pinned(found, pinned),
+            }
+            if round == PIN_ROUNDS {
+                not_pinned(found, pinned);
+            }
+        });
+        let count = Box::pin(join_all(pinning)).await.len();
+        if count == 0 || met.found.iter().any(|found| !found.problems.is_empty()) {
+            return Some(met);
+        }
+    }
+    None
+}
+
+/// How often aliases are pinned before something else is known to undo it.
+const PIN_ROUNDS: u8 = 3;
 
 fn members(requests: &[Request]) -> Vec<Request> {
     let mut requests = requests.to_vec();

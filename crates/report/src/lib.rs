@@ -66,7 +66,7 @@ pub use recording::Recording;
 pub use remote_watch::Watch;
 pub use safe::{json_page, note, page};
 pub use status::{pruned_text, status_json, status_text, undone_to};
-pub use timeline::{plan_json, plan_text};
+pub use timeline::{plan_json, plan_text, plan_text_of_latest};
 pub use verify::{Verified, verify};
 
 /// Writes the events of a rollout for one kind of reader.

@@ -36,7 +36,7 @@ pub fn status_text(
     let found = alias_state(alias);
     sheet.title = title(subject, alias, &found);
     sheet.row("traffic", &alias.traffic());
-    explain(&mut sheet, subject, alias, &found, (provisioned, existing), now);
+    explain(&mut sheet, alias, &found, (provisioned, existing), now);
     if let Some(note) = found.note() {
         rejected(&mut sheet, note);
     }
@@ -163,7 +163,6 @@ fn listed(existing: &[Version]) -> String {
 
 fn explain(
     sheet: &mut Sheet,
-    subject: &Subject,
     alias: &Alias,
     found: &AliasState,
     (provisioned, existing): (Option<bool>, Option<&[Version]>),
@@ -171,7 +170,7 @@ fn explain(
 ) {
     let described = found.describe(Audience::Reader);
     match found {
-        AliasState::Idle(note) => idle(sheet, (subject, alias), note.as_ref(), existing, now),
+        AliasState::Idle(note) => idle(sheet, alias, note.as_ref(), existing, now),
         AliasState::Foreign { .. } => {
             let who = match provisioned {
                 Some(true) => "AWS is moving this alias' provisioned concurrency, or another tool is rolling out",
@@ -297,13 +296,10 @@ fn owner(note: &Note, now: Time) -> String {
     }
 }
 
-fn idle(sheet: &mut Sheet, (subject, alias): (&Subject, &Alias), note: Option<&Note>, existing: Option<&[Version]>, now: Time) {
+fn idle(sheet: &mut Sheet, alias: &Alias, note: Option<&Note>, existing: Option<&[Version]>, now: Time) {
     if alias.target == Target::Latest {
-        sheet.row("is", "on $LATEST, which cannot have weights; point it at a published version once:");
-        let name = &subject.function.name;
-        let publish = format!("aws lambda publish-version --function-name {name} --query Version --output text");
-        let update = format!("aws lambda update-alias --function-name {name} --name {} --function-version", subject.alias);
-        sheet.commands.push((format!("{update} \"$({publish})\""), String::new()));
+        sheet.row("is", "on $LATEST, which cannot have weights: each deploy of the function reaches all traffic at once");
+        sheet.next("pin", "", "puts it on a version of the same code; traffic unchanged. A rollout does it first");
         return;
     }
     match note {

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
+use rollout::alias::Target;
 use rollout::forecast::Forecast;
 use rollout::format::{duration, grouped, percent};
 use rollout::hook::HookUrl;
 use rollout::plan::{InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source};
-use rollout::{Subject, Time, Version, Weight};
+use rollout::{Subject, Time, Weight};
 use serde_json::{Value, json};
 
 use crate::forecast;
@@ -18,15 +19,24 @@ use crate::safe::one_line;
 
 /// The timeline of a plan for people; every line is ended.
 pub fn plan_text(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) -> String {
-    let mut lines = vec![title(subject, plan)];
+    text_of((subject, plan), plan.stable.map(Target::Version), forecast)
+}
+
+/// The same of an alias on `$LATEST`: what a rollout publishes first is stable then, and has no number yet.
+pub fn plan_text_of_latest(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) -> String {
+    text_of((subject, plan), Some(Target::Latest), forecast)
+}
+
+fn text_of((subject, plan): (&Subject, &Plan), stable: Option<Target>, forecast: Option<&Forecast>) -> String {
+    let mut lines = vec![title(subject, plan, stable)];
     let mut row = |word: &str, text: String| lines.push(format!("  {word:<10}{text}"));
     if let Some(hook) = &plan.pre_hook {
         row("before", format!("pre-traffic hook {}: traffic moves only if it succeeds", hook_name(hook)));
     }
-    if let Some(hook) = plan.step_hook.as_ref().filter(|_| plan.stable.is_some()) {
+    if let Some(hook) = plan.step_hook.as_ref().filter(|_| stable.is_some()) {
         row("between", format!("step hook {}: the next step only if it succeeds", hook_name(hook)));
     }
-    match plan.stable {
+    match stable {
         Some(stable) => {
             for (at, text) in steps(plan) {
                 row(&at, text);
@@ -35,7 +45,7 @@ pub fn plan_text(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) ->
         }
         None => row("t = 0", format!("the alias is created with {} of traffic on it", Weight::FULL)),
     }
-    if let (None, Some(hook)) = (plan.stable, &plan.post_hook) {
+    if let (None, Some(hook)) = (stable, &plan.post_hook) {
         row("after", format!("post-traffic hook {}; if it fails there is no earlier version to roll back to", hook_name(hook)));
     }
     for check in &plan.checks {
@@ -47,9 +57,9 @@ pub fn plan_text(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>) ->
     for (at, text) in forecast.map(forecast::rows).unwrap_or_default().into_iter().enumerate() {
         row(if at == 0 { "detects" } else { "" }, text);
     }
-    row("interrupt", on_interrupt(plan).to_owned());
+    row("interrupt", on_interrupt(plan, stable).to_owned());
     row("roll back", format!("canaryctl rollback {}", operand(&subject.function.name, &subject.alias)));
-    if plan.stable.is_none() {
+    if stable.is_none() {
         lines.pop();
     }
     joined(&lines)
@@ -97,13 +107,13 @@ const ROWS: usize = 12;
 const FIRST: usize = 4;
 const LAST: usize = 2;
 
-fn title(subject: &Subject, plan: &Plan) -> String {
+fn title(subject: &Subject, plan: &Plan, stable: Option<Target>) -> String {
     let source = match &plan.source {
         Source::Publish => "new version".to_owned(),
         Source::Update(_) => "new version with the given code".to_owned(),
         Source::Version(version) => version.to_string(),
     };
-    match plan.stable {
+    match stable {
         Some(stable) if plan.duration().is_zero() => format!("{subject}   {stable} ▸ {source}   {}", plan.schedule),
         Some(stable) => format!("{subject}   {stable} ▸ {source}   {}, about {}", plan.schedule, duration(plan.duration())),
         None => format!("{subject}   {source}   first deployment"),
@@ -137,7 +147,7 @@ fn text(plan: &Plan, weight: Weight) -> String {
     }
 }
 
-fn end(plan: &Plan, stable: Version) -> String {
+fn end(plan: &Plan, stable: Target) -> String {
     match &plan.post_hook {
         Some(hook) => format!("post-traffic hook {}, then promoted; rolls back to {stable} if it fails", hook_name(hook)),
         None => "promoted".to_owned(),
@@ -217,8 +227,8 @@ fn compared(plan: &Plan) -> Vec<String> {
     rows
 }
 
-fn on_interrupt(plan: &Plan) -> &'static str {
-    match (plan.on_interrupt, plan.stable) {
+fn on_interrupt(plan: &Plan, stable: Option<Target>) -> &'static str {
+    match (plan.on_interrupt, stable) {
         (OnInterrupt::RollBack, Some(_)) => "rolls back (--on-interrupt rollback)",
         (OnInterrupt::Hold, Some(_)) => "leaves traffic unchanged (--on-interrupt hold)",
         (OnInterrupt::RollBack | OnInterrupt::Hold, None) => "before the alias is created: the rollout ends",

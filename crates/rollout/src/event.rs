@@ -69,6 +69,12 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         transient: bool,
     },
+    /// The alias was on `$LATEST`, and is on a published version of the same code now: before a rollout begins.
+    #[serde(rename = "pinned")]
+    Pinned {
+        /// That version.
+        version: Version,
+    },
     /// The alias is claimed.
     #[serde(rename = "acquired")]
     Acquired {

@@ -50,6 +50,7 @@ pub mod note;
 pub mod observation;
 pub mod operate;
 pub mod outcome;
+pub mod pin;
 pub mod plan;
 pub mod policy;
 mod position;
@@ -57,6 +58,7 @@ pub mod report;
 pub mod schedule;
 pub mod signal;
 pub mod target;
+pub mod template;
 mod time;
 pub mod timing;
 mod verdict;
@@ -80,6 +82,8 @@ mod note_tests;
 mod plan_tests;
 #[cfg(test)]
 mod signal_tests;
+#[cfg(test)]
+mod template_tests;
 #[cfg(test)]
 mod timeline_tests;
 #[cfg(test)]

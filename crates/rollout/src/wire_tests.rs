@@ -51,6 +51,7 @@ macro_rules! written {
 frozen!(events, EventKind {
     EventKind::Started(_) => r#"{"type":"started","rollout_id":"7f3ac2e1","stable":"41","candidate":null,"schedule":"Canary10Percent5Minutes","weights":[0.1,1.0],"every_seconds":300,"bake_seconds":180,"alarms":["errors"],"analysis":"on","pre_hook":null,"step_hook":"check","post_hook":null,"resumes_at":{"weight":0.1,"step":1,"next_at":"2026-11-23T14:03:13.000Z"}}"#,
     EventKind::Warning { .. } => r#"{"type":"warning","text":"the alias could not be read","transient":true}"#,
+    EventKind::Pinned { .. } => r#"{"type":"pinned","version":"41"}"#,
     EventKind::Acquired { .. } => r#"{"type":"acquired"}"#,
     EventKind::CodeUpdated => r#"{"type":"code_updated"}"#,
     EventKind::Published { .. } => r#"{"type":"published","version":"42"}"#,

@@ -60,11 +60,17 @@ fn of_preflight(found: &Preflight, subject: &Subject) -> Vec<Diagnosis> {
                  with `DeletionPolicy: Retain` is not changed",
             )
     });
+    let pins = found.pins.then(|| {
+        Diagnosis::new(Severity::Warning, "alias", format!("{subject} is on `$LATEST`"))
+            .why("until it is on a published version, each deploy of the function reaches all traffic at once")
+            .fix("put it on a version of the same code; traffic unchanged. A rollout does it first")
+            .commands([format!("canaryctl pin {subject}")])
+    });
     let in_alarm = found.in_alarm.iter().map(|name| {
         Diagnosis::new(Severity::Warning, "alarm", format!("alarm `{name}` is in ALARM: a rollout waits for it, up to an hour"))
     });
     let warnings = found.warnings.iter().map(|text| Diagnosis::new(Severity::Warning, "preflight", text));
-    problems.chain(stack).chain(in_alarm).chain(warnings).collect()
+    problems.chain(pins).chain(stack).chain(in_alarm).chain(warnings).collect()
 }
 
 fn problem(problem: &Problem) -> Diagnosis {

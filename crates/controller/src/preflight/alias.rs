@@ -1,6 +1,5 @@
 //! Is the alias such that a rollout can begin on it, and may it be written?
 
-use rollout::alias::Target;
 use rollout::note::{self, TEXT_LIMIT};
 use rollout::plan::Entry;
 
@@ -10,15 +9,8 @@ use crate::request::Request;
 
 pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Vec<Problem> {
     let subject = &request.subject;
-    let (function, name) = (subject.function.reference(), &subject.alias);
     let Some(alias) = &found.alias else { return about_creation(cloud, request).await.into_iter().collect() };
-    let mut problems = Vec::new();
-    if alias.target == Target::Latest {
-        let text = format!("{subject} points at $LATEST: such an alias cannot split traffic");
-        let command = format!("aws lambda update-alias --function-name {function} --name {name} --function-version <N>");
-        problems.push(Problem::new(text).hint(format!("point it at a published version, once: `{command}`")));
-    }
-    problems.extend(unexpected(request, found));
+    let mut problems: Vec<Problem> = unexpected(request, found).into_iter().collect();
     let length = note::length(alias.text());
     if length > TEXT_LIMIT {
         let text =
@@ -61,7 +53,7 @@ pub(crate) async fn permissions<C: Cloud>(cloud: &C, request: &Request, found: &
     let subject = &request.subject;
     let function = &subject.function;
     let begins = found.resumes.as_ref().is_none_or(|note| note.candidate.is_none());
-    let publishes = begins && request.version.is_none() && !matches!(found.plan.entry, Entry::Adopt(_));
+    let released = begins && request.version.is_none() && !matches!(found.plan.entry, Entry::Adopt(_));
     let ask = async |asked: bool, write: Write<'_>, text: String| {
         let error = if asked { cloud.may_write(subject, &write).await.err()? } else { return None };
         let permission = write.call().permission();
@@ -73,8 +65,8 @@ pub(crate) async fn permissions<C: Cloud>(cloud: &C, request: &Request, found: &
     let (updates, creates, code, version) = tokio::join!(
         ask(updates, Write::Alias(found.alias.as_ref()), format!("{subject} may not be changed")),
         ask(creates, Write::NewAlias, format!("{subject} may not be created")),
-        ask(publishes && request.code.is_some(), Write::Code, format!("the code of {function} may not be changed"),),
-        ask(publishes, Write::Version, format!("no version of {function} may be published")),
+        ask(released && request.code.is_some(), Write::Code, format!("the code of {function} may not be changed"),),
+        ask(released || found.pins, Write::Version, format!("no version of {function} may be published")),
     );
     [updates, creates, code, version].into_iter().flatten().collect()
 }

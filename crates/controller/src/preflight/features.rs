@@ -1,6 +1,7 @@
 //! Is the function of a kind that not everything works with? Durable functions, tenants, instances of one's own, as AWS has them in 2026.
 
 use rollout::plan::OnLowTraffic;
+use rollout::target::Subject;
 
 use super::problem::Problem;
 use crate::port::Configuration;
@@ -42,4 +43,23 @@ pub(crate) fn features(request: &Request, stable: Option<&Configuration>, candid
         ));
     }
     out
+}
+
+/// Why an alias on `$LATEST` is not put on a version of what `$LATEST` is, where it is not.
+pub(crate) fn unpinnable(subject: &Subject, latest: &Configuration) -> Option<Problem> {
+    let function = &subject.function;
+    let why = if latest.frozen.durable {
+        format!(
+            "{function} is a durable function: executions that began on `$LATEST` stay on it, and the next deploy changes their code"
+        )
+    } else if let Some(provider) = &latest.frozen.capacity_provider {
+        format!(
+            "{function} runs on Lambda Managed Instances ({provider}): a version has no instances until it is published, and they cost money"
+        )
+    } else {
+        return None;
+    };
+    let (function, alias) = (function.reference(), &subject.alias);
+    let update = format!("aws lambda update-alias --function-name {function} --name {alias} --function-version <N>");
+    Some(Problem::new(why).hint(format!("publish a version manually and put the alias on it: `{update}`")))
 }

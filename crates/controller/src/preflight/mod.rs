@@ -3,7 +3,7 @@
 pub(crate) mod alarms;
 mod alias;
 pub(crate) mod callers;
-mod features;
+pub(crate) mod features;
 mod handled;
 mod hooks;
 mod metrics;
@@ -17,6 +17,7 @@ use rollout::alias::{AliasState, alias_state};
 use rollout::format::exact;
 use rollout::health::clock;
 use rollout::note::{Owner, RolloutId};
+use rollout::pin::{PinDecision, pin};
 use rollout::plan::{Entry, Plan};
 use rollout::target::Subject;
 use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK, SHORT_SESSION};
@@ -28,7 +29,7 @@ use crate::request::Request;
 use alarms::alarms;
 use alias::{about_alias, permissions, provisioned};
 use callers::{Callers, callers, unseen};
-use features::features;
+use features::{features, unpinnable};
 use handled::handled;
 use hooks::{hook, probe};
 use metrics::{counts, low_power, slowness};
@@ -38,17 +39,30 @@ use signals::{log_of_signals, signals};
 use versions::{owning_stack, resets, versions};
 
 impl Preflight {
+    /// Whether nothing that was found keeps it from beginning.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.problems.is_empty() && self.in_alarm.is_empty()
+    }
+
     /// All that is worth knowing and stops nothing, the loudest first.
     pub fn describe_warnings(&self, subject: &Subject) -> Vec<String> {
         let stack = self.stack.as_ref().map(|stack| resets(&subject.function, stack));
-        self.callers
-            .warning(subject)
+        self.pins
+            .then(|| pins_first(subject))
             .into_iter()
+            .chain(self.callers.warning(subject))
             .chain(stack)
             .chain(self.handled_unseen.clone())
             .chain(self.warnings.iter().cloned())
             .collect()
     }
+}
+
+/// What a rollout does first on an alias that it pins.
+pub(crate) fn pins_first(subject: &Subject) -> String {
+    format!(
+        "{subject} is on `$LATEST`: a rollout first publishes what is there and puts the alias on that version; traffic unchanged"
+    )
 }
 
 /// Looks at everything a rollout needs.
@@ -77,6 +91,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         callers: Callers::default(),
         stack: None,
         in_alarm: Vec::new(),
+        pins: alias.as_ref().is_some_and(|alias| pin(subject, alias) == PinDecision::Publish),
         alias,
         read,
         stable: None,
@@ -129,6 +144,9 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
         found.plan.durable = features.durable;
         found.warnings.extend(features.warnings);
         problems.extend(features.problems);
+        if let Some(latest) = versions.stable.as_ref().filter(|_| found.pins) {
+            problems.extend(unpinnable(&request.subject, latest));
+        }
         found.stable = versions.stable;
         found.nothing_to_do = versions.nothing_to_do;
         found.problems.extend(versions.mismatch);

@@ -86,9 +86,11 @@ pub struct Preflight {
     pub in_alarm: Vec<String>,
     /// The alias as it was read.
     pub alias: Option<Alias>,
+    /// Whether it is on `$LATEST`, and is pinned before a rollout begins: until then no version is stable.
+    pub pins: bool,
     /// Whether it could be read.
     pub read: bool,
-    /// What the stable version is, where there is one.
+    /// What the stable version is, where there is one; of an alias that is pinned first, what `$LATEST` is.
     pub stable: Option<Configuration>,
     /// Whether the version asked for is the stable one already.
     pub nothing_to_do: bool,

@@ -37,6 +37,12 @@ pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Pre
             }
         }
     }
+    if found.pins {
+        match cloud.configuration(function, None).await {
+            Ok(latest) => out.stable = Some(latest),
+            Err(error) => out.problems.push(Problem::new(format!("`$LATEST` cannot be read: {error}"))),
+        }
+    }
     let resumes =
         found.resumes.as_ref().and_then(|note| note.candidate.map(|candidate| (format!("rollout {}", note.id), candidate)));
     let adopts =
@@ -50,7 +56,8 @@ pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Pre
         (None, _) if found.resumes.is_some() => {}
         (None, Some(version)) => by_number(cloud, request, found, version, &mut out).await,
         (None, None) => {
-            out.candidate = cloud.configuration(function, None).await.ok();
+            let known = out.stable.clone().filter(|_| found.pins);
+            out.candidate = if known.is_some() { known } else { cloud.configuration(function, None).await.ok() };
             let latest = out.candidate.as_ref();
             out.problems.extend(latest.and_then(|latest| to_publish(request, latest, out.stable.as_ref())));
         }

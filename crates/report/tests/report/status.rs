@@ -123,7 +123,7 @@ fn every_idle_alias_has_its_words_and_its_command() {
     check([
         (alias(41, None, ""), "idle", "no earlier one is recorded", ROLLOUT),
         (alias(41, Some((42, 0)), ""), "idle", "42 has a weight of 0", ROLLOUT),
-        (alias(0, None, ""), "idle", "on $LATEST", "aws lambda update-alias --function-name hello --name live "),
+        (alias(0, None, ""), "idle", "on $LATEST", "canaryctl pin hello"),
         (at(42, None, "promoted 41>42"), "idle", "promoted 42 at 14:02:33, replacing 41", ROLLBACK),
         (at(1, None, "promoted ->1"), "idle", "14:02:33, the first version", ROLLOUT),
         (at(7, None, "promoted 41>42"), "idle", "something else has moved the alias to 7 since", ROLLOUT),

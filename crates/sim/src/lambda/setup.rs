@@ -109,6 +109,12 @@ impl World {
         Ok(())
     }
 
+    /// What answers an invocation of a version, or of `$LATEST`: its code and its environment, as a text to compare.
+    pub fn code_of(&self, function: &str, version: &str) -> Option<String> {
+        let version = self.lambda.functions.get(function)?.version_named(version)?;
+        Some(format!("{} {:?}", version.code.sha256, version.configuration.environment))
+    }
+
     /// Makes a version `Inactive`, as the service does after two weeks without invocations.
     pub fn put_to_sleep(&mut self, function: &str, version: u32) -> Result<(), Unfit> {
         let missing = Refusal::function_not_found(&self.lambda.place.qualified(function, &version.to_string()));
