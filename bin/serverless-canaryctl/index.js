@@ -22,6 +22,9 @@ class ServerlessCanaryctl {
     this.provider = serverless.getProvider('aws');
     // First of all: the framework knows no two plugins that define the same settings, and says so in other words.
     refuseBeside(serverless);
+    /** @type {import('./lib/settings').Canary[]} whose alias is on `$LATEST` after this deploy */
+    this.unpinned = [];
+    this.deployed = false;
     this.log = (utils && utils.log) || { notice: console.error, warning: console.error };
     serverless.configSchemaHandler.defineFunctionProperties('aws', SCHEMA.ofFunction);
     serverless.configSchemaHandler.defineCustomProperties(SCHEMA.ofService);
@@ -43,7 +46,10 @@ class ServerlessCanaryctl {
       'before:package:compileFunctions': () => this.refuseOrTarget(),
       'after:aws:package:finalize:mergeCustomProviderResources': () => addAliases(this),
       'before:aws:deploy:deploy:checkForChanges': () => this.beforeUpload(),
-      'after:deploy:deploy': () => this.release(['--config', STATE]),
+      'after:deploy:deploy': () => {
+        this.deployed = true;
+        return this.release(['--config', STATE]);
+      },
       'before:rollback:rollback': () => this.warnOfOldTemplates(),
       'after:rollback:rollback': () => (this.options.timestamp ? this.release([]) : undefined),
       'canaryctl:rollout:run': () => this.release([]),
@@ -103,7 +109,7 @@ class ServerlessCanaryctl {
     const binary = this.binary();
     const more = this.settings().rollout || [];
     const own = more.some((/** @type {string} */ word) => /^--(config|no-config)\b/.test(word)) ? [] : config;
-    await this.run(binary, ['pin', ...chosen.map(subject), '--no-config']);
+    if (this.unpinned.length) await this.run(binary, ['pin', ...this.unpinned.map(subject), '--no-config']);
     await this.run(binary, ['rollout', ...this.named(chosen), ...own, '--stage', this.provider.getStage(), ...more]);
   }
 
@@ -153,7 +159,9 @@ class ServerlessCanaryctl {
     process.once('exit', () => {
       process.exitCode = code;
     });
-    this.fail(`canaryctl ${word} ended with exit code ${code}, see above`);
+    // The framework says above this that the stack failed to deploy.
+    const stack = this.deployed ? '; the stack itself is deployed' : '';
+    this.fail(`canaryctl ${word} ended with exit code ${code}, see above${stack}`);
   }
 
   warnOfOldTemplates() {

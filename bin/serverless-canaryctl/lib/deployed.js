@@ -20,6 +20,7 @@ async function takeOver(plugin) {
   const { Resources } = serverless.service.provider.compiledCloudFormationTemplate;
   const stack = provider.naming.getStackName();
   const binary = plugin.binary();
+  plugin.unpinned = [];
   for (let i = 0; i < all.length; i += AT_ONCE) {
     await Promise.all(
       all.slice(i, i + AT_ONCE).map(async (canary) => {
@@ -27,6 +28,7 @@ async function takeOver(plugin) {
         const version = literal(plugin, canary, found);
         if (!Resources[canary.aliasId]) plugin.fail(`the package was made without serverless-canaryctl: function \`${canary.key}\` has no alias in it`);
         if (version) Resources[canary.aliasId].Properties.FunctionVersion = version;
+        if (!found.alias || found.alias.version === '$LATEST') plugin.unpinned.push(canary);
       })
     );
   }

@@ -20,18 +20,15 @@ for (const [hook, options, words] of /** @type {[string, any, string[][]][]} */ 
   [
     'after:deploy:deploy',
     {},
-    [
-      ['pin', ...SUBJECTS, '--no-config'],
-      ['rollout', '--config', '.serverless/serverless-state.json', ...STAGE],
-    ],
+    [['rollout', '--config', '.serverless/serverless-state.json', ...STAGE]],
   ],
-  ['canaryctl:rollout:run', {}, [['pin', ...SUBJECTS, '--no-config'], ['rollout', ...STAGE]]],
-  ['canaryctl:rollout:run', { function: 'hello' }, [['pin', SUBJECTS[0], '--no-config'], ['rollout', SUBJECTS[0], ...STAGE]]],
+  ['canaryctl:rollout:run', {}, [['rollout', ...STAGE]]],
+  ['canaryctl:rollout:run', { function: 'hello' }, [['rollout', SUBJECTS[0], ...STAGE]]],
   ['canaryctl:rollback:run', {}, [['rollback', ...STAGE]]],
   ['canaryctl:rollback:run', { function: 'shop-dev-bye' }, [['rollback', SUBJECTS[1], ...STAGE]]],
   ['canaryctl:status:run', {}, [['status', SUBJECTS[0], ...STAGE], ['status', SUBJECTS[1], ...STAGE]]],
   ['canaryctl:abort:run', { function: 'bye' }, [['abort', SUBJECTS[1], ...STAGE]]],
-  ['after:rollback:rollback', { timestamp: '1' }, [['pin', ...SUBJECTS, '--no-config'], ['rollout', ...STAGE]]],
+  ['after:rollback:rollback', { timestamp: '1' }, [['rollout', ...STAGE]]],
   ['after:rollback:rollback', {}, []],
 ])) {
   test(`${hook} ${JSON.stringify(options)}`, async () => {
@@ -55,14 +52,40 @@ test('a rollout takes options of the service, and its own configuration file', a
   ]) {
     const made = service(TWO, { custom: { canaryctl: { binary: FAKE, rollout } } });
     const calls = await asked({}, () => made.hook('after:deploy:deploy'));
-    assert.deepEqual(calls[1].words, [...words, ...END]);
+    assert.deepEqual(calls[0].words, [...words, ...END]);
   }
 });
 
-test('a pin that fails ends it: nothing is rolled out from an alias that is on $LATEST', async () => {
+/**
+ * A deploy of `hello`, which the stack makes an alias for or is on $LATEST since, and of `bye`, which has been on a version for long.
+ *
+ * @param {any} alias
+ * @param {any} pin
+ */
+async function deploy(alias, pin) {
   const made = service(TWO);
-  const calls = await asked({ pin: { code: 3 } }, () => assert.rejects(made.hook('after:deploy:deploy'), /canaryctl pin ended with exit code 3/));
-  assert.deepEqual(calls.map((call) => call.words[0]), ['pin']);
+  await made.hook('after:aws:package:finalize:mergeCustomProviderResources');
+  const out = (/** @type {any} */ it) => ({ out: JSON.stringify({ exists: true, alias: it }) });
+  const definition = { Properties: { FunctionVersion: '$LATEST' } };
+  const says = {
+    'stack HelloLambdaFunctionAliasLive': out(alias && { definition, ...alias }),
+    'stack ByeLambdaFunctionAliasLive': out({ definition, version: '7', weights: {} }),
+    pin,
+  };
+  const calls = await asked(says, async () => {
+    await made.hook('before:aws:deploy:deploy:checkForChanges');
+    await made.hook('after:deploy:deploy').catch((error) => assert.match(error.message, /canaryctl pin ended with exit code 3, see above; the stack itself is deployed/));
+  });
+  return calls.map((call) => call.words).filter(([word]) => word !== 'stack');
+}
+
+test('an alias on $LATEST is pinned before anything is rolled out, and no other', async () => {
+  const rollout = ['rollout', '--config', '.serverless/serverless-state.json', ...STAGE, ...END];
+  const pin = ['pin', SUBJECTS[0], '--no-config', ...END];
+  assert.deepEqual(await deploy(null, undefined), [pin, rollout]);
+  assert.deepEqual(await deploy({ version: '$LATEST', weights: {} }, undefined), [pin, rollout]);
+  assert.deepEqual(await deploy({ version: '3', weights: {} }, undefined), [rollout]);
+  assert.deepEqual(await deploy(null, { code: 3 }), [pin], 'one that fails ends it');
 });
 
 test('going back to an old deployment warns first', async () => {
@@ -123,7 +146,7 @@ test('the exit code is canaryctl\'s, and its output comes through', () => {
   const says = JSON.stringify({ rollout: { code: 10, out: 'rolled back' } });
   const done = spawnSync(process.execPath, ['-e', FRAMEWORK], { env: { ...process.env, FAKE_LOG: log, FAKE_SAYS: says }, encoding: 'utf8' });
   assert.equal(done.status, 10, done.stdout + done.stderr);
-  assert.match(done.stdout, /pin: done\nrolled back\nError: canaryctl rollout ended with exit code 10, see above/);
+  assert.match(done.stdout, /^rolled back\nError: canaryctl rollout ended with exit code 10, see above/);
   assert.match(done.stderr, /rollout: failed/);
 });
 
@@ -141,7 +164,7 @@ test('^C twice reaches canaryctl once, which then has the time to roll back', as
   assert.match(output, /restored/);
   const said = lines(log);
   assert.deepEqual(said.filter((line) => line.signal), [{ signal: 1 }]);
-  const [pinned, rolled] = said;
+  const [rolled] = said;
   assert.notEqual(rolled.group, child.pid, 'not in the group of the framework');
-  assert.equal(pinned.tty || rolled.tty, false, 'a pipe, not the terminal');
+  assert.equal(rolled.tty, false, 'a pipe, not the terminal');
 });

@@ -54,15 +54,25 @@ function project(name, { plugin = 'serverless-canaryctl', edit = (yml) => yml } 
  * @returns {Promise<{code: number | null, output: string}>}
  */
 function run(framework, folder, words, environment = {}) {
-  const program = path.join(MODULES, framework, 'bin/serverless.js');
-  const own = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(AWS_|SLS_|CANARYCTL$)/.test(key)));
-  const env = { ...own, ...SWITCHES, ...CREDENTIALS, HOME: folder, ...environment };
+  const { program, env } = command(framework, folder, environment);
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, ...words], { cwd: folder, env, timeout: 120_000 });
+    const child = spawn(process.execPath, ['--no-warnings', program, ...words], { cwd: folder, env, timeout: 120_000 });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
     child.on('close', (code) => resolve({ code, output }));
   });
+}
+
+/**
+ * The program of a framework and its environment, in which nothing is of the machine's own.
+ *
+ * @param {string} framework
+ * @param {string} folder
+ * @param {Record<string, string>} environment
+ */
+function command(framework, folder, environment) {
+  const own = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(AWS_|SLS_|CANARYCTL)/.test(key)));
+  return { program: path.join(MODULES, framework, 'bin/serverless.js'), env: { ...own, ...SWITCHES, ...CREDENTIALS, HOME: folder, ...environment } };
 }
 
 /**
@@ -83,4 +93,4 @@ async function packaged(framework, folder) {
 const skip = TOOLS ? false : 'the frameworks are not installed: run scripts/serverless';
 const FRAMEWORKS = ['serverless', 'osls'];
 
-module.exports = { FRAMEWORKS, MODULES, OLD, TOOLS, packaged, project, run, skip };
+module.exports = { FRAMEWORKS, MODULES, OLD, TOOLS, command, packaged, project, run, skip };
