@@ -24,6 +24,9 @@ def run(region, tally):
     tally.equal("DescribeStackResources by id", found.get("HelloFunctionAliasLive"), region.arn("hello", "Live"))
     owned = stacks.describe_stack_resources(PhysicalResourceId="hello")["StackResources"]
     tally.equal("DescribeStackResources by a physical id", owned, listed)
+    template = stacks.get_template(StackName=STACK, TemplateStage="Processed")
+    kind = template["TemplateBody"]["Resources"]["HelloFunctionAliasLive"]["Type"]
+    tally.equal("GetTemplate", (kind, template["StagesAvailable"]), ("AWS::Lambda::Alias", ["Original", "Processed"]))
     described = stacks.describe_stacks(StackName=STACK)["Stacks"][0]
     found = (described["StackStatus"], described["Parameters"], described["Outputs"], described["Tags"])
     wanted = (
@@ -60,6 +63,7 @@ def missing(region, tally):
             {"StackName": "none"},
             "Stack with id none does not exist",
         ),
+        ("GetTemplate of no stack", stacks.get_template, {"StackName": "none"}, "Stack with id none does not exist"),
         ("DescribeStacks of no stack", stacks.describe_stacks, {"StackName": "none"}, "Stack with id none does not exist"),
     ]:
         status, seen = answer(call, **arguments)

@@ -23,6 +23,8 @@ fn planned(output: &Output) -> serde_json::Value {
     json_lines(String::from_utf8_lossy(&output.stdout).lines().next().unwrap()).remove(0)
 }
 
+const GREETING: &str = "arn:aws:lambda:us-east-1:111111111111:function:greetings-dev-hello:Live";
+
 /// What the Serverless Framework has deployed of the canary plugin's example.
 fn greetings() -> Served {
     Served::furnished(|world| {
@@ -32,6 +34,7 @@ fn greetings() -> Served {
         world.create_errors_alarm("greetings-dev-hello-foo", "greetings-dev-hello", 1.0).unwrap();
         let stack = Stack::new("greetings-dev")
             .resource("HelloLambdaFunction", "AWS::Lambda::Function", "greetings-dev-hello")
+            .resource("HelloLambdaFunctionAliasLive", "AWS::Lambda::Alias", GREETING)
             .resource("HelloFooAlarm", "AWS::CloudWatch::Alarm", "greetings-dev-hello-foo");
         world.create_stack(stack).unwrap();
     })

@@ -15,3 +15,4 @@ mod packaging;
 mod served;
 mod several;
 mod simulated;
+mod stacks;

@@ -15,6 +15,7 @@ mod replay;
 mod rollback;
 mod rollout;
 mod simulate;
+mod stack;
 mod status;
 mod watch;
 
@@ -32,6 +33,7 @@ use self::pin::Pin;
 use self::replay::{Explain, Replay, Verify};
 use self::rollback::Rollback;
 use self::simulate::Simulate;
+use self::stack::{Stack, StackCommand};
 use self::status::Status;
 use crate::cli::common::Common;
 use crate::cli::rollout::Rollout;
@@ -93,6 +95,7 @@ Examples:
     Doctor(Box<Rollout>),
     IamPolicy(Box<IamPolicy>),
     Hook(Hook),
+    Stack(Stack),
     Explain(Explain),
     Replay(Replay),
     Verify(Verify),
@@ -122,6 +125,7 @@ impl Command {
             Self::Abort(args) => &mut args.aim.common,
             Self::Pin(args) => &mut args.common,
             Self::Hook(Hook { command: HookCommand::Report(args) }) => &mut args.common,
+            Self::Stack(Stack { command: StackCommand::Alias(args) }) => &mut args.common,
             Self::Analyze(args) => &mut args.common,
             Self::Logs(args) => &mut args.common,
             Self::Import(args) => &mut args.common,
@@ -148,6 +152,9 @@ impl Command {
             Self::Pin(args) => pin::run(args).await,
             Self::Hook(args) => match args.command {
                 HookCommand::Report(args) => hook_report::run(&args).await,
+            },
+            Self::Stack(args) => match args.command {
+                StackCommand::Alias(args) => stack::run(&args).await,
             },
             Self::Explain(args) => replay::explain(&args),
             Self::Replay(args) => replay::run(&args),

@@ -13,8 +13,8 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, InvocationType, LogType, State as LambdaState};
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, Call, Cloud, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
-    HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts, Revision, SignalCounts, TAG,
-    VersionPair, Watch, Write,
+    HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts, Revision, SignalCounts,
+    StackResources, TAG, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -158,6 +158,18 @@ impl Cloud for Aws {
         let found = request.send().await.map_err(failed(Call::DescribeStackResource))?;
         let name = found.stack_resource_detail.and_then(|detail| detail.physical_resource_id);
         Ok(name.filter(|name| !name.is_empty()))
+    }
+
+    async fn stack_with(&self, physical_id: &str) -> Answer<Option<StackResources>> {
+        self.owner_of(physical_id).await
+    }
+
+    async fn root_stack(&self, stack: &str) -> Answer<Option<String>> {
+        self.root_of(stack).await
+    }
+
+    async fn template(&self, stack: &str) -> Answer<Option<String>> {
+        self.template_of(stack).await
     }
 
     async fn publish(&self, function: &FunctionName, seen: &Configuration, description: Option<&str>) -> Answer<Version> {

@@ -21,6 +21,7 @@ mod pages;
 mod permission;
 mod signals;
 mod skew;
+mod stacks;
 mod trust;
 
 pub use aws_credential_types::Credentials;

@@ -19,7 +19,7 @@ use crate::batch::Gatherer;
 use crate::port::{
     AlarmRule, AliasSnapshot, Baseline, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated, EventSource,
     FunctionUrl, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts, Revision,
-    SignalCounts, VersionPair, Watch, Write,
+    SignalCounts, StackResources, VersionPair, Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -189,6 +189,9 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         StopQuery: stop_query(id: &str) -> ();
         GetMetricData: throttles(subject: &Subject, version: Version, from: Time) -> (f64, f64);
         DescribeStackResource: resource(stack: &str, logical_id: &str) -> Option<String>;
+        DescribeStackResources: stack_with(physical_id: &str) -> Option<StackResources>;
+        DescribeStacks: root_stack(stack: &str) -> Option<String>;
+        GetTemplate: template(stack: &str) -> Option<String>;
     }
 
     async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<AliasSnapshot, CloudError> {

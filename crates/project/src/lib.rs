@@ -33,6 +33,7 @@ mod serverless_names;
 mod settings;
 mod signal;
 mod starter;
+mod template;
 mod toml;
 mod tree;
 mod variables;
@@ -50,6 +51,7 @@ pub use options::Options;
 pub use place::{At, Place};
 pub use settings::{Analysis, FunctionRef, FunctionSettings, Hook, LatencyMode, LowTraffic, Project};
 pub use starter::starter;
+pub use template::template;
 
 use tree::{Map, Node};
 

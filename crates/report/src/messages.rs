@@ -39,9 +39,7 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
     match &event.what {
         EventKind::Started(started) => about_start(started),
         EventKind::Warning { text, .. } => line("warning", one_line(text)),
-        EventKind::Pinned { version } => {
-            line("pinned", format!("the alias to version {version}, published from $LATEST: the same code; traffic unchanged"))
-        }
+        EventKind::Pinned { version } => pinned(*version),
         EventKind::Acquired { adopted: None } => line("acquired", "the alias; traffic unchanged"),
         EventKind::Acquired { adopted: Some(Adopted { version, weight }) } => {
             line("acquired", format!("the alias with {weight} of traffic on {version}, set by something else: adopted"))
@@ -105,6 +103,10 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
         }
         EventKind::Outcome(_) | EventKind::GroupOutcome(_) | EventKind::Observed(_) | EventKind::Unknown => Vec::new(),
     }
+}
+
+fn pinned(version: Version) -> Vec<LogLine> {
+    line("pinned", format!("the alias to version {version}, published from $LATEST: the same code; traffic unchanged"))
 }
 
 fn ready(story: &Story, version: Version, differs: &[Difference]) -> Vec<LogLine> {

@@ -1,6 +1,6 @@
 //! Which stacks are there, and what are the names of their resources? CloudFormation, read-only.
 //!
-//! Scenarios and tests set the stacks up. Nothing is deployed, and no template is read.
+//! Scenarios and tests set the stacks up. Nothing is deployed; a template is a text that is given back.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -21,6 +21,9 @@ pub struct Stack {
     outputs: Vec<(String, String)>,
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) resources: Vec<Resource>,
+    template: Option<String>,
+    /// The name of the stack that it is nested in.
+    root: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub(crate) struct Resource {
     pub(crate) kind: String,
     /// None while it is being created.
     pub(crate) physical: Option<String>,
+    /// When it was last changed, where that was not with the stack.
+    changed: Option<Time>,
 }
 
 impl Stack {
@@ -41,7 +46,28 @@ impl Stack {
             outputs: Vec::new(),
             tags: Vec::new(),
             resources: Vec::new(),
+            template: None,
+            root: None,
         }
+    }
+
+    /// With a template, in JSON or YAML: what `GetTemplate` gives, processed or not, for there are no macros here. Without one the stack has
+    /// a template that names its resources and no more.
+    pub fn template(self, body: &str) -> Self {
+        Self { template: Some(body.to_owned()), ..self }
+    }
+
+    /// Nested in the stack of this name, which is there already.
+    pub fn nested_in(self, root: &str) -> Self {
+        Self { root: Some(root.to_owned()), ..self }
+    }
+
+    /// The resource that was added last was last changed then, and not with the stack.
+    pub fn changed(mut self, at: Time) -> Self {
+        if let Some(resource) = self.resources.last_mut() {
+            resource.changed = Some(at);
+        }
+        self
     }
 
     /// In this status, as AWS spells it. A stack in `DELETE_COMPLETE` is found by its id only.
@@ -70,13 +96,13 @@ impl Stack {
     /// With a resource of a kind such as `AWS::Lambda::Function`, by the name it has in the account.
     pub fn resource(mut self, logical: &str, kind: &str, physical: &str) -> Self {
         let (logical, kind, physical) = (logical.to_owned(), kind.to_owned(), Some(physical.to_owned()));
-        self.resources.push(Resource { logical, kind, physical });
+        self.resources.push(Resource { logical, kind, physical, changed: None });
         self
     }
 
     /// With a resource that is still being created and has no name yet.
     pub fn unfinished_resource(mut self, logical: &str, kind: &str) -> Self {
-        self.resources.push(Resource { logical: logical.to_owned(), kind: kind.to_owned(), physical: None });
+        self.resources.push(Resource { logical: logical.to_owned(), kind: kind.to_owned(), physical: None, changed: None });
         self
     }
 }
@@ -86,6 +112,8 @@ struct Standing {
     id: String,
     created: Time,
     stack: Stack,
+    /// The id of the stack that it is nested in.
+    root: Option<String>,
 }
 
 impl Standing {
@@ -106,7 +134,7 @@ impl Standing {
             "LogicalResourceId": resource.logical,
             "PhysicalResourceId": resource.physical,
             "ResourceType": resource.kind,
-            stamp: self.created,
+            stamp: resource.changed.unwrap_or(self.created),
             "ResourceStatus": if resource.physical.is_some() { "CREATE_COMPLETE" } else { "CREATE_IN_PROGRESS" },
             "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
         })
@@ -117,6 +145,8 @@ impl Standing {
             pairs.iter().map(|(left, right)| json!({ key: left, value: right })).collect()
         };
         let Stack { name, status, parameters, outputs, tags, .. } = &self.stack;
+        // One level of nesting is all there is here.
+        let root = &self.root;
         json!({
             "StackId": self.id,
             "StackName": name,
@@ -130,6 +160,8 @@ impl Standing {
             "Outputs": pairs(outputs, "OutputKey", "OutputValue"),
             "Tags": pairs(tags, "Key", "Value"),
             "EnableTerminationProtection": false,
+            "ParentId": root,
+            "RootId": root,
             "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
         })
     }
@@ -152,7 +184,9 @@ impl CloudFormation {
             return None;
         }
         let id = format!("{}{}/{uuid}", self.arn_prefix, stack.name);
-        self.stacks.push(Standing { id: id.clone(), created: now, stack });
+        let root = stack.root.as_ref().and_then(|root| self.stacks.iter().find(|standing| standing.is(root)));
+        let root = root.map(|standing| standing.id.clone());
+        self.stacks.push(Standing { id: id.clone(), created: now, stack, root });
         Some(id)
     }
 
@@ -193,6 +227,7 @@ impl CloudFormation {
             "DescribeStackResource" => self.describe_resource(request),
             "DescribeStackResources" => self.describe_resources(request),
             "DescribeStacks" => self.describe_stacks(request),
+            "GetTemplate" => self.template(request),
             other => Err(Fault {
                 status: 400,
                 code: "InvalidAction".into(),
@@ -256,6 +291,18 @@ impl CloudFormation {
         Ok(json!({"Stacks": shown, "NextToken": next}))
     }
 
+    fn template(&self, request: &Value) -> Result<Value, Fault> {
+        let standing = self.named(required(request, "StackName")?)?;
+        if let Some(stage) = text(request, "TemplateStage").filter(|stage| !STAGES.contains(stage)) {
+            let rule = "Member must satisfy enum value set: [Original, Processed]";
+            return Err(Fault::constraint("TemplateStage", stage, rule));
+        }
+        let named = |resource: &Resource| (resource.logical.clone(), json!({"Type": resource.kind}));
+        let bare = || json!({"Resources": standing.stack.resources.iter().map(named).collect::<Value>()}).to_string();
+        let body = standing.stack.template.clone().unwrap_or_else(bare);
+        Ok(json!({"TemplateBody": body, "StagesAvailable": STAGES}))
+    }
+
     fn named(&self, stack: &str) -> Result<&Standing, Fault> {
         let missing = || Fault::validation(format!("Stack with id {stack} does not exist"));
         self.stacks.iter().find(|standing| standing.is(stack)).ok_or_else(missing)
@@ -275,6 +322,9 @@ fn required<'v>(request: &'v Value, name: &str) -> Result<&'v str, Fault> {
 }
 
 const DIALECT: Dialect = Dialect { version: "2010-05-15", namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/" };
+
+/// The forms in which a template is given.
+const STAGES: [&str; 2] = ["Original", "Processed"];
 
 /// Stacks in a page, and resources in the one answer that has no pages.
 const PAGE: usize = 100;
@@ -339,6 +389,9 @@ mod tests {
             ("DescribeStackResources&PhysicalResourceId=no", "Stack for no does not exist"),
             ("DescribeStackResources&PhysicalResourceId=hello&StackName=shop", "cannot both"),
             ("DescribeStackResources", "Either StackName or PhysicalResourceId"),
+            ("GetTemplate&StackName=no", "Stack with id no does not exist"),
+            ("GetTemplate", "Value null at &apos;stackName&apos;"),
+            ("GetTemplate&StackName=shop&TemplateStage=Raw", "enum value set: [Original, Processed]"),
             ("DescribeStacks&StackName=gone", "Stack with id gone does not exist"),
             ("DescribeStacks&NextToken=no", "Invalid NextToken"),
         ] {
@@ -364,6 +417,28 @@ mod tests {
         let (status, shown) =
             ask(&shop(), "DescribeStacks&StackName=arn:aws:cloudformation:us-east-1:111111111111:stack/gone/u-2");
         assert!(status == 200 && shown.contains("<StackStatus>DELETE_COMPLETE</StackStatus>"), "{shown}");
+    }
+
+    #[test]
+    fn a_template_is_given_back_as_it_is_and_a_nested_stack_names_its_root() {
+        let mut cloud = shop();
+        let inner = Stack::new("inner").nested_in("shop").template("Resources: {A: {Type: 'X<Y>'}}").resource("A", "X", "a");
+        cloud.insert(Time::from_millis(1_795_442_580_000), inner.changed(Time::from_millis(0)), "u-3").unwrap();
+        let (status, shown) = ask(&cloud, "GetTemplate&StackName=inner&TemplateStage=Processed");
+        assert!(
+            status == 200 && shown.contains("<TemplateBody>Resources: {A: {Type: &apos;X&lt;Y&gt;&apos;}}</TemplateBody>"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("<StagesAvailable><member>Original</member><member>Processed</member></StagesAvailable>"),
+            "{shown}"
+        );
+        let (_, bare) = ask(&cloud, "GetTemplate&StackName=shop");
+        assert!(bare.contains("{&quot;HelloFunction&quot;:{&quot;Type&quot;:&quot;AWS::Lambda::Function&quot;}"), "{bare}");
+        let (_, shown) = ask(&cloud, "DescribeStacks&StackName=inner");
+        assert!(shown.contains("<RootId>arn:aws:cloudformation:us-east-1:111111111111:stack/shop/u-1</RootId>"), "{shown}");
+        let (_, shown) = ask(&cloud, "DescribeStackResources&PhysicalResourceId=a");
+        assert!(shown.contains("<Timestamp>1970-01-01T00:00:00.000Z</Timestamp>"), "{shown}");
     }
 
     #[test]

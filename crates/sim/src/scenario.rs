@@ -154,9 +154,35 @@ fn stack(world: &World) -> Stack {
         .tag("team", "greeting")
         .resource("HelloFunction", "AWS::Lambda::Function", FUNCTION)
         .resource("HelloFunctionAliasLive", "AWS::Lambda::Alias", &world.alias_arn(FUNCTION, ALIAS))
+        .resource(VERSION, "AWS::Lambda::Version", &world.alias_arn(FUNCTION, "41"))
         .resource("HelloErrors", "AWS::CloudWatch::Alarm", ALARM)
         .resource("PreHook", "AWS::Lambda::Function", PRE_HOOK)
         .resource("PostHook", "AWS::Lambda::Function", POST_HOOK)
+        .template(&template().to_string())
+}
+
+/// What the canary plugin of the Serverless Framework makes of the function and its alias, in short.
+fn template() -> serde_json::Value {
+    json!({
+        "Outputs": {"ServerlessDeploymentBucketName": {"Value": "hello-prod-bucket"}},
+        "Resources": {
+            "HelloFunction": {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": FUNCTION}},
+            VERSION: {
+                "Type": "AWS::Lambda::Version",
+                "DeletionPolicy": "Retain",
+                "Properties": {"FunctionName": {"Ref": "HelloFunction"}, "CodeSha256": "Hi1wMF4DVXNifwWvehjAMg1mnHHv8EWwm2gCv+ydcIE="},
+            },
+            "HelloFunctionAliasLive": {
+                "Type": "AWS::Lambda::Alias",
+                "Properties": {
+                    "FunctionName": {"Ref": "HelloFunction"},
+                    "FunctionVersion": {"Fn::GetAtt": [VERSION, "Version"]},
+                    "Name": ALIAS,
+                },
+                "UpdatePolicy": {"CodeDeployLambdaAliasUpdate": {"ApplicationName": {"Ref": "HelloApplication"}}},
+            },
+        },
+    })
 }
 
 /// Everything that weakens a rollout: callers that bypass the alias, alarms that see nothing, an idle version,
@@ -232,6 +258,8 @@ const SCENARIOS: [Scenario; 12] = [
 ];
 
 const FUNCTION: &str = "hello";
+/// A version's logical id, which the framework makes of its content.
+const VERSION: &str = "HelloLambdaVersionkPJIfMF0UpCatO8X7eHktp4wmGUdFdnqaSyIfI30I";
 const ALIAS: &str = "Live";
 const ALARM: &str = "HelloFooAlarm";
 const TRAPS: [&str; 4] = [ALARM, "HelloErrorsLeast", "HelloErrorsOfNobody", "HelloErrorsSlow"];

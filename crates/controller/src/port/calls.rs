@@ -77,4 +77,7 @@ calls! {
     GetQueryResults: "logs:GetQueryResults", Own;
     StopQuery: "logs:StopQuery", Own;
     DescribeStackResource: "cloudformation:DescribeStackResource", Own;
+    DescribeStackResources: "cloudformation:DescribeStackResources", Own;
+    DescribeStacks: "cloudformation:DescribeStacks", Own;
+    GetTemplate: "cloudformation:GetTemplate", Own;
 }

@@ -90,6 +90,15 @@ pub trait Cloud {
     /// The name or ARN of a stack's resource, by its logical id; `None` where it is still being made.
     fn resource(&self, stack: &str, logical_id: &str) -> impl Future<Output = Answer<Option<String>>>;
 
+    /// The stack that has this resource, by the resource's name or ARN, with the first hundred of its resources; `None` where none has it.
+    fn stack_with(&self, physical_id: &str) -> impl Future<Output = Answer<Option<StackResources>>>;
+
+    /// The name of the stack that a nested one belongs to in the end; `None` where it is not nested.
+    fn root_stack(&self, stack: &str) -> impl Future<Output = Answer<Option<String>>>;
+
+    /// A stack's template with everything that macros made of it, in JSON or YAML; `None` where there is no such stack.
+    fn template(&self, stack: &str) -> impl Future<Output = Answer<Option<String>>>;
+
     /// Publishes `$LATEST` if it still is what was seen; gives the version that this made, or the existing one where nothing changed.
     fn publish(
         &self,

@@ -423,3 +423,25 @@ pub struct Series {
     /// The dimensions.
     pub dimensions: BTreeMap<String, String>,
 }
+
+/// A stack, and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackResources {
+    /// Its name.
+    pub name: String,
+    /// Its id, an ARN.
+    pub id: String,
+    /// What is in it: the first hundred.
+    pub resources: Vec<StackResource>,
+}
+
+/// One thing of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackResource {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its name or ARN in the account; `None` while it is being made.
+    pub physical_id: Option<String>,
+    /// When the stack last changed it.
+    pub changed: Option<Time>,
+}
