@@ -9,7 +9,7 @@ const path = require('node:path');
 const { after, before, test } = require('node:test');
 
 const { emulator } = require('../help/emulator');
-const { OLD, command, project, run, skip } = require('../help/tools');
+const { command, project, run, skip } = require('../help/tools');
 
 /** @type {Awaited<ReturnType<typeof emulator>>} */
 let aws;
@@ -38,11 +38,6 @@ function alias(name = 'shop-dev-hello') {
 
 const filters = () => aws.ask('logs.describe_subscription_filters', { logGroupName: '/shop/orders' }).subscriptionFilters.map((/** @type {any} */ it) => it.destinationArn.split(':').slice(-2).join(':'));
 const alarm = (/** @type {string} */ StateValue) => aws.ask('cloudwatch.set_alarm_state', { AlarmName: 'hello-errors', StateValue, StateReason: 'as the test has it' });
-const aliasEvents = (/** @type {string} */ stack) =>
-  aws
-    .ask('cloudformation.describe_stack_events', { StackName: stack })
-    .StackEvents.filter((/** @type {any} */ it) => it.ResourceType === 'AWS::Lambda::Alias')
-    .map((/** @type {any} */ it) => it.ResourceStatus);
 
 /**
  * Starts a deploy and calls `act` when its output has `word`.
@@ -82,14 +77,13 @@ test('osls: the life of a service', options, async (t) => {
     alarm('OK');
   });
 
-  await t.test('new code is rolled out to the end; log filters stay, the stack does not touch the alias', async () => {
+  await t.test('new code is rolled out to the end; log filters stay', async () => {
     answer(folder, 'two');
     const { code, output } = await deploy();
     assert.equal(code, 0, output);
     assert.match(output, /shifted +10% of traffic to version 2[^]*✔ PROMOTED +shop-dev-hello:Live is on 2/);
     assert.equal(alias().version, '2');
     assert.deepEqual(filters(), ['shop-dev-hello:Live']);
-    assert.deepEqual(aliasEvents('shop-dev').sort(), ['CREATE_COMPLETE', 'CREATE_IN_PROGRESS']);
   });
 
   await t.test('a bad version goes back, and the framework ends with exit code 10', async () => {
@@ -139,8 +133,7 @@ test('osls: the life of a service', options, async (t) => {
     const [first] = aws.ask('s3.list_objects_v2', { Bucket: listed }).Contents.map((/** @type {any} */ it) => it.Key.split('/')[3].split('-')[0]).sort();
     const { code, output } = await deploy(['rollback', '--timestamp', first]);
     assert.equal(code, 0, output);
-    assert.match(output, /a deployment from before serverless-canaryctl[^]*✔ (PROMOTED|NOTHING TO ROLL OUT)/);
-    assert.deepEqual(aliasEvents('shop-dev').sort(), ['CREATE_COMPLETE', 'CREATE_IN_PROGRESS']);
+    assert.match(output, /a deployment from before serverless-canaryctl[^]*✔ PROMOTED/);
   });
 
   await t.test('it goes as it came', async () => {
