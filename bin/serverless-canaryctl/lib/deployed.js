@@ -25,7 +25,7 @@ async function takeOver(plugin) {
     await Promise.all(
       all.slice(i, i + AT_ONCE).map(async (canary) => {
         const found = await binary.answer(['stack', 'alias', stack, canary.aliasId]);
-        const version = literal(plugin, canary, found);
+        const version = await literal(plugin, canary, found);
         if (!Resources[canary.aliasId]) plugin.fail(`the package was made without serverless-canaryctl: function \`${canary.key}\` has no alias in it`);
         if (version) Resources[canary.aliasId].Properties.FunctionVersion = version;
         if (!found.alias || found.alias.version === '$LATEST') plugin.unpinned.push(canary);
@@ -40,25 +40,53 @@ async function takeOver(plugin) {
  * @param {import('../index')} plugin
  * @param {import('./settings').Canary} canary
  * @param {any} found canaryctl's answer
- * @returns {string | undefined}
+ * @returns {Promise<string | undefined>}
  */
-function literal(plugin, canary, found) {
-  const deployed = found.alias;
-  if (!deployed) {
-    if (found.exists && !plugin.provider.didCreateService) confirmUrl(plugin, canary);
-    return undefined;
+async function literal(plugin, canary, found) {
+  const { key, alias } = canary;
+  if (!found.alias) {
+    const former = await formerly(plugin, canary, found.others || []);
+    if (former || (found.exists && !plugin.provider.didCreateService)) confirmUrl(plugin, canary);
+    if (!former) return undefined;
+    plugin.log.notice(`canaryctl: \`${former.name}\` of function \`${key}\` becomes \`${alias}\`, on the same version; the old alias stays without callers: delete it when nobody names it any more`);
+    return still(plugin, key, former);
   }
-  const { Properties = {} } = deployed.definition || plugin.fail(
-    `the deployed template of function \`${canary.key}\` cannot be read, so this deploy could move its alias\n  hint: cloudformation:GetTemplate is needed`
+  const { Properties = {} } = found.alias.definition || plugin.fail(
+    `the deployed template of function \`${key}\` cannot be read, so this deploy could move its alias\n  hint: cloudformation:GetTemplate is needed`
   );
   if (LITERAL.test(Properties.FunctionVersion)) return Properties.FunctionVersion;
   // Another tool's alias, until now.
-  if (Object.keys(deployed.weights || {}).length) {
-    plugin.fail(`function \`${canary.key}\`: a deployment is still shifting traffic on \`${canary.alias}\`: wait for its end, then deploy again`);
-  }
   confirmUrl(plugin, canary);
-  if (!LITERAL.test(deployed.version)) plugin.fail(`function \`${canary.key}\`: the version of \`${canary.alias}\` is not known, so this deploy could move it`);
-  return deployed.version;
+  return still(plugin, key, found.alias);
+}
+
+/**
+ * The alias that the deployed stack has for this function by another name.
+ *
+ * @param {import('../index')} plugin
+ * @param {import('./settings').Canary} canary
+ * @param {string[]} others logical ids
+ * @returns {Promise<any>}
+ */
+async function formerly(plugin, { id }, others) {
+  const ids = others.filter((other) => other.startsWith(`${id}Alias`));
+  const found = ids.length === 1 && (await plugin.binary().answer(['stack', 'alias', plugin.provider.naming.getStackName(), ids[0]]));
+  return found && found.alias;
+}
+
+/**
+ * The version that an alias is on, if all traffic is there.
+ *
+ * @param {import('../index')} plugin
+ * @param {string} key
+ * @param {{name: string, version: string, weights?: any}} alias
+ */
+function still(plugin, key, { name, version, weights }) {
+  if (Object.keys(weights || {}).length) {
+    plugin.fail(`function \`${key}\`: a deployment is still shifting traffic on \`${name}\`: wait for its end, then deploy again`);
+  }
+  if (!LITERAL.test(version)) plugin.fail(`function \`${key}\`: the version of \`${name}\` is not known, so this deploy could move it`);
+  return version;
 }
 
 /**

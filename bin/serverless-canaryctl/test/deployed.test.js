@@ -52,6 +52,31 @@ for (const [what, found, more, version] of /** @type {[string, any, any, string]
   });
 }
 
+/**
+ * A deploy after the alias was `Old` and the settings say `Live`.
+ *
+ * @param {any} old
+ * @param {any} [fn]
+ */
+async function renamed(old, fn = {}) {
+  const made = service({ hello: { ...LIVE, ...fn } });
+  await made.hook('after:aws:package:finalize:mergeCustomProviderResources');
+  const says = {
+    'stack HelloLambdaFunctionAliasLive': { out: JSON.stringify({ exists: true, alias: null, others: ['OtherLambdaFunctionAliasLive', 'HelloLambdaFunctionAliasOld'] }) },
+    'stack HelloLambdaFunctionAliasOld': { out: JSON.stringify({ exists: true, alias: old }) },
+  };
+  await asked(says, () => made.hook(DEPLOY));
+  return { version: made.Resources.HelloLambdaFunctionAliasLive.Properties.FunctionVersion, said: made.said.join() };
+}
+
+test('an alias by another name begins on the version of the one before', async () => {
+  const { version, said } = await renamed(alias('$LATEST', { name: 'Old' }));
+  assert.equal(version, '12');
+  assert.match(said, /`Old` of function `hello` becomes `Live`, on the same version/);
+  await assert.rejects(renamed(alias('$LATEST', { name: 'Old', weights: { 13: 0.1 } })), /still shifting traffic on `Old`/);
+  await assert.rejects(renamed(alias('$LATEST', { name: 'Old' }), { url: true }), /gives it another address/);
+});
+
 test('refuses while CodeDeploy is shifting', async () => {
   await assert.rejects(deployed(alias(MOVING, { weights: { 13: 0.1 } })), /still shifting traffic on `Live`/);
 });
