@@ -44,6 +44,7 @@ async function answer(handler, event, context) {
     reported();
   });
   try {
+    /** @type {any} */
     let thrown;
     const ended = new Promise((resolve, reject) => {
       const result = handler(event, context, (/** @type {any} */ error) => (error ? reject(error) : resolve(undefined)));

@@ -9,7 +9,7 @@ const path = require('node:path');
 const { after, before, test } = require('node:test');
 
 const { emulator } = require('../help/emulator');
-const { command, project, run, skip } = require('../help/tools');
+const { OLD, command, project, run, skip } = require('../help/tools');
 
 /** @type {Awaited<ReturnType<typeof emulator>>} */
 let aws;
@@ -64,8 +64,21 @@ function deployUntil(folder, word, act) {
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, output })));
 }
 
+const versions = (/** @type {string} */ name) => aws.ask('lambda.list_versions_by_function', { FunctionName: name }).Versions.map((/** @type {any} */ it) => it.Version);
+/** @param {string} stack */
+const deployedAlias = (stack, id = 'HelloLambdaFunctionAliasLive') => {
+  const { TemplateBody } = aws.ask('cloudformation.get_template', { StackName: stack });
+  return (typeof TemplateBody === 'string' ? JSON.parse(TemplateBody) : TemplateBody).Resources[id];
+};
+/**
+ * The service by another name, without what it shares with others.
+ *
+ * @param {string} name
+ */
+const apart = (name) => (/** @type {string} */ yml) => yml.replace('service: shop', `service: ${name}`).replace(/.*cloudwatchLog.*\n/, '').replace('hello-errors', `${name}-errors`);
+
 test('osls: the life of a service', options, async (t) => {
-  const folder = project('shop');
+  const folder = project('shop', { edit: (yml) => yml.replace('provider:\n', 'provider:\n  pruneFunctionVersions: {number: 1}\n') });
   const deploy = async (/** @type {string[]} */ words = ['deploy']) => run('osls', folder, words, aws.variables);
 
   await t.test('from nothing: the alias is made, pinned to a version, and called by everything', async () => {
@@ -93,6 +106,10 @@ test('osls: the life of a service', options, async (t) => {
     assert.match(output, /✖ ROLLED BACK +shop-dev-hello:Live stays on 2[^]*ended with exit code 10, see above; the stack itself is deployed/);
     assert.deepEqual([alias().version, alias().weights], ['2', []]);
     alarm('OK');
+  });
+
+  await t.test('pruning leaves what a rollback goes to', () => {
+    assert.deepEqual(versions('shop-dev-hello'), ['$LATEST', '1', '2', '3']);
   });
 
   await t.test('^C, pressed again and again, brings the traffic back once', async () => {
@@ -141,4 +158,56 @@ test('osls: the life of a service', options, async (t) => {
     assert.equal(code, 0, output);
     assert.throws(() => alias(), /ResourceNotFoundException/);
   });
+});
+
+test('osls: from the old plugin in one deploy, with new code, and without a jump', options, async () => {
+  const folder = project('shop', { plugin: OLD, edit: apart('moved') });
+  const yml = path.join(folder, 'serverless.yml');
+  fs.writeFileSync(yml, fs.readFileSync(yml, 'utf8').replace(/custom:\n(  .*\n)+/, '').replace(OLD, `${OLD}\n  - ./without-codedeploy.js`).replace('Canary10Percent3Seconds', 'Canary10Percent5Minutes'));
+  const old = await run('osls', folder, ['deploy'], aws.variables);
+  assert.equal(old.code, 0, old.output);
+  assert.ok(deployedAlias('moved-dev').Properties.FunctionVersion['Fn::GetAtt']);
+  assert.equal(alias('moved-dev-hello').version, '1');
+  aws.ask('cloudwatch.set_alarm_state', { AlarmName: 'moved-errors', StateValue: 'OK', StateReason: 'as the test has it' });
+  const next = fs.readFileSync(path.join(project('shop', { edit: apart('moved') }), 'serverless.yml'), 'utf8');
+  fs.writeFileSync(yml, next);
+  answer(folder, 'two');
+  const { code, output } = await run('osls', folder, ['deploy'], aws.variables);
+  assert.equal(code, 0, output);
+  assert.match(output, /started +1 → new version[^]*✔ PROMOTED +moved-dev-hello:Live is on 2/, 'version 1 had all traffic when the rollout began');
+  assert.equal(deployedAlias('moved-dev').Properties.FunctionVersion, '1');
+  answer(folder, 'three');
+  const later = await run('osls', folder, ['deploy'], aws.variables);
+  assert.equal(later.code, 0, later.output);
+  assert.match(later.output, /started +2 → new version/);
+  assert.equal(deployedAlias('moved-dev').Properties.FunctionVersion, '1');
+  fs.writeFileSync(yml, next.replace('alias: Live', 'alias: Open'));
+  answer(folder, 'four');
+  const renamed = await run('osls', folder, ['deploy'], aws.variables);
+  assert.equal(renamed.code, 0, renamed.output);
+  assert.match(renamed.output, /`Live` of function `hello` becomes `Open`[^]*moved-dev-hello:Open +started +3 → new version/);
+  assert.equal(alias('moved-dev-hello').version, '3', 'the old alias stays where it was');
+});
+
+test('osls: a deploy that fails leaves no alias in the way of the next one', options, async () => {
+  const folder = project('shop', { edit: (yml) => apart('failed')(yml).replace('        MetricName: Errors\n', '') });
+  const failed = await run('osls', folder, ['deploy'], aws.variables);
+  assert.equal(failed.code, 1, failed.output);
+  assert.match(failed.output, /HelloErrors/);
+  fs.writeFileSync(path.join(folder, 'serverless.yml'), fs.readFileSync(path.join(project('shop', { edit: apart('failed') }), 'serverless.yml')));
+  const { code, output } = await run('osls', folder, ['deploy'], aws.variables);
+  assert.equal(code, 0, output);
+  assert.equal(alias('failed-dev-hello').version, '1');
+});
+
+test('Serverless v3: from nothing, and new code', options, async () => {
+  const folder = project('shop', { edit: (yml) => apart('third')(yml).replace('plugins:\n', 'plugins:\n  - ./endpoint.js\n') });
+  const first = await run('serverless', folder, ['deploy'], aws.variables);
+  assert.equal(first.code, 0, first.output);
+  assert.match(first.output, /PINNED +third-dev-hello:Live/);
+  aws.ask('cloudwatch.set_alarm_state', { AlarmName: 'third-errors', StateValue: 'OK', StateReason: 'as the test has it' });
+  answer(folder, 'two');
+  const { code, output } = await run('serverless', folder, ['deploy'], aws.variables);
+  assert.equal(code, 0, output);
+  assert.match(output, /✔ PROMOTED +third-dev-hello:Live is on 2/);
 });
