@@ -3,13 +3,13 @@
 // A service from nothing to PROMOTED and back, by `deploy` of the real frameworks on an emulator, with the real canaryctl.
 
 const assert = require('node:assert');
-const { spawn } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
 
 const { emulator } = require('../help/emulator');
-const { OLD, command, project, run, skip } = require('../help/tools');
+const { OLD, TOOLS, command, project, run, skip } = require('../help/tools');
 
 /** @type {Awaited<ReturnType<typeof emulator>>} */
 let aws;
@@ -120,6 +120,18 @@ test('osls: the life of a service', options, async (t) => {
     assert.equal(code, 13, output);
     assert.equal(output.match(/restored +100% of traffic to 2/g)?.length, 1, output);
     assert.deepEqual([alias().version, alias().weights], ['2', []]);
+  });
+
+  await t.test('in a terminal, every line is still there at the end', async () => {
+    answer(folder, 'seen');
+    const { program, env } = command('osls', folder, { ...aws.variables, CI: '' });
+    const words = ['-B', path.join(__dirname, '../help/terminal.py'), '120', process.execPath, program, 'deploy'];
+    const shown = execFileSync(path.join(TOOLS, 'python/bin/python'), words, { cwd: folder, env, encoding: 'utf8' });
+    for (const line of [/settings +\.serverless/, /started +2 → new version/, /acquired/, /hook +shop-dev-hook succeeded/, /shifted +10%/, /shifted +100%/, /✔ PROMOTED +shop-dev-hello:Live/, /next +canaryctl rollback/]) {
+      assert.match(shown, line);
+    }
+    const back = await deploy(['canaryctl', 'rollback', '--function', 'hello']);
+    assert.equal(back.code, 0, back.output);
   });
 
   await t.test('a package is deployed later', async () => {

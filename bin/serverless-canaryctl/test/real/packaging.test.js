@@ -109,6 +109,12 @@ for (const framework of FRAMEWORKS) {
   }
 }
 
+test('serverless: warns of buses that are not made by CloudFormation', { skip }, async () => {
+  const edit = (/** @type {string} */ yml) => yml.replace('provider:\n', 'provider:\n  eventBridge: {useCloudFormation: false}\n').replace('    events:\n', '    events:\n      - eventBridge: {pattern: {source: [acme]}}\n');
+  const { output } = await packaged('serverless', project('hello', { edit }));
+  assert.match(output, /call the functions themselves, not the alias: HelloCustomEventBridge1;/);
+});
+
 test('osls: refuses durable functions', { skip }, async () => {
   const edit = (/** @type {string} */ yml) => yml.replace('handler: handler.hello\n', 'handler: handler.hello\n    durableConfig: {executionTimeout: 60, retentionPeriodInDays: 1}\n');
   const { output } = await run('osls', project('hello', { edit }), ['package']);
