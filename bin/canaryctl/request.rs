@@ -75,6 +75,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         },
         group: Vec::new(),
         signals,
+        read_template: |text| project::template(text.as_bytes()).ok(),
         notes: located.notes(),
     })
 }

@@ -34,6 +34,7 @@ mod provisioned;
 mod refused;
 mod schedules;
 mod signals;
+mod stacks;
 mod stage;
 mod takeover;
 mod the_story;

@@ -113,14 +113,6 @@ fn an_alarm_that_stays_red_is_ignored_where_asked_for_and_a_fresh_one_counts() {
 }
 
 #[test]
-fn a_stack_that_will_reset_the_alias_is_named() {
-    play_on("hello-idle", async |stage| {
-        stage.with(|world| world.tag("hello", "aws:cloudformation:stack-name", "shop-prod")).unwrap();
-        stage.rollout(short()).await.exits(0).says("CloudFormation stack `shop-prod`");
-    });
-}
-
-#[test]
 fn a_write_that_is_not_permitted_is_found_before_the_claim() {
     play(async {
         let code = Request { code: Some(Code::Zip(b"PK\x03\x04new".to_vec())), ..short() };

@@ -1,7 +1,7 @@
 //! `canaryctl plan`, and `rollout --dry-run`: the timeline and every problem, nothing changed.
 
 use controller::port::Cloud;
-use controller::{Problem, Request, forecast, last_version, preflight};
+use controller::{Problem, Request, forecast, judge_stack, last_version, preflight};
 use serde_json::json;
 
 use crate::cli::common::Output;
@@ -19,6 +19,7 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
     let identity = session.identity(&request.subject);
     let mut found = preflight(&session.aws, &session.clock, request, identity.id, identity.owner).await;
     last_version(&session.aws, request, &mut found).await;
+    judge_stack(&session.aws, request, &mut found, false).await;
     if let Some(note) = &found.lease_holder {
         let (text, hint) = rollout::admission::owner_is_there(&request.subject, note);
         found.problems.push(Problem::new(text).hint(hint));

@@ -21,6 +21,8 @@ use crate::identity::Identity;
 use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::pin::{Pinned, not_pinned, pin};
 use crate::port::{Clock, Cloud};
+use crate::preflight::callers::PATIENCE;
+use crate::preflight::versions::judge_stack;
 use crate::preflight::{Preflight, Problem};
 use crate::request::Request;
 
@@ -127,11 +129,12 @@ async fn run<C: Cloud, K: Clock>(
     let shared = RefCell::new(tell);
     let mut tells: Vec<_> = requests.iter().map(|_| |event: &Event| (shared.borrow_mut())(event)).collect();
     let mut tellers: Vec<_> = requests.iter().zip(&mut tells).map(|(request, tell)| EventSink::new(request, tell)).collect();
-    let Some(met) = Box::pin(meet((cloud, clock), requests, identity, &interrupt, &mut tellers)).await else {
+    let Some(mut met) = Box::pin(meet((cloud, clock), requests, identity, &interrupt, &mut tellers)).await else {
         let detail = || Some("interrupted before the rollout started".to_owned());
         let end = |sink: &mut EventSink<'_>| sink.end(cloud.time(), &Outcome::Refused, detail(), "unchanged".to_owned(), None);
         return GroupEnding { endings: tellers.iter_mut().map(end).collect(), exit_code: Outcome::Refused.exit_code() };
     };
+    Box::pin(judge_stacks((cloud, clock), requests, &interrupt, &mut met.found)).await;
     let (as_one, live, refused) = (met.as_one, met.live, met.refused(requests));
     let board = GroupBoard::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(met.found).zip(tellers).enumerate().map(|(place, ((request, found), mut sink))| {
@@ -220,6 +223,29 @@ async fn meet<C: Cloud, K: Clock>(
     }
     None
 }
+
+/// Looks whether deploys of stacks move the aliases: of a few at a time, for `CloudFormation` takes few calls a second, and not for long:
+/// what it does not answer is no reason to wait.
+async fn judge_stacks<C: Cloud, K: Clock>(
+    (cloud, clock): (&C, &K),
+    requests: &[Request],
+    interrupt: &watch::Receiver<Interrupt>,
+    found: &mut [Preflight],
+) {
+    let begin = requests.iter().zip(found).filter(|(_, found)| found.may_begin() && !found.nothing_to_do);
+    let judging = stream::iter(begin).for_each_concurrent(AT_A_TIME, async |(request, found)| {
+        judge_stack(cloud, request, found, false).await;
+    });
+    tokio::select! {
+        biased;
+        () = judging => {}
+        () = wait_for_signal(interrupt.clone(), Interrupt::Leave) => {}
+        () = clock.sleep(PATIENCE) => {}
+    }
+}
+
+/// How many stacks are looked at at a time.
+const AT_A_TIME: usize = 5;
 
 /// How often aliases are pinned before something else is known to undo it.
 const PIN_ROUNDS: u8 = 3;

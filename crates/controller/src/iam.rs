@@ -47,15 +47,14 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     let mut alias = vec![Call::GetAlias, Call::UpdateAlias];
     alias.extend((!request.allow_provisioned).then_some(Call::GetProvisionedConcurrencyConfig));
     alias.extend(request.create_alias.then_some(Call::CreateAlias));
-    let mut read = vec![Call::GetFunctionConfiguration];
-    read.extend(doctor.then_some(Call::GetFunction));
+    let read = if doctor { &[Call::GetFunctionConfiguration, Call::GetFunction][..] } else { &[Call::GetFunctionConfiguration] };
     let mut releases = Vec::new();
     releases.extend(request.version.is_none().then_some(Call::PublishVersion));
     releases.extend(request.code.is_some().then_some(Call::UpdateFunctionCode));
     releases.extend((request.create_alias || doctor).then_some(Call::ListAliases));
     let mut grants = vec![
         Grant::of("Alias", &alias, vec![function.clone(), arns.function(Some(&request.subject.alias))]),
-        Grant::of("Versions", &read, vec![function.clone(), versions.clone()]),
+        Grant::of("Versions", read, vec![function.clone(), versions.clone()]),
         Grant::of("Function", &releases, vec![function.clone()]),
     ];
     // At a URL nobody asks for a permission.
@@ -105,6 +104,7 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     // A plan looks for the version that was published last.
     warnings.extend(request.version.is_none().then_some(Call::ListVersionsByFunction));
     grants.push(Grant::of("Warnings", &warnings, vec![function]));
+    grants.extend(doctor.then(any_stack));
     grants.push(Grant::of("WarningsOfQueues", &[Call::ListEventSourceMappings], everything()));
     grants.retain(|grant| !grant.actions.is_empty());
     grants
@@ -118,6 +118,12 @@ pub fn rollback_permissions(subject: &Subject, place: &Place) -> Vec<Grant> {
     // Where the version to roll back to was deleted: which ones there are.
     let versions = Grant::of("WarningsOfDeletedVersions", &[Call::ListVersionsByFunction], vec![arns.function(None)]);
     [alias, versions].into_iter().chain(arns.stack()).collect()
+}
+
+/// Whether a stack moves the alias: a resource's name or ARN, by which it is looked for, names no stack.
+fn any_stack() -> Grant {
+    let calls = [Call::DescribeStackResources, Call::DescribeStacks, Call::GetTemplate];
+    Grant::of("WarningsOfStacks", &calls, everything())
 }
 
 fn everything() -> Vec<String> {

@@ -4,6 +4,7 @@
 //! stands here is the order of things, waiting, and what to do when a call fails.
 
 mod admission;
+mod alias_stack;
 mod backoff;
 mod batch;
 mod checks;
@@ -44,6 +45,7 @@ mod signals_analysis;
 mod swap;
 mod uncounted;
 
+pub use alias_stack::{OwningStack, ReadTemplate};
 pub use doctor::doctor;
 pub use forecast::forecast;
 pub use group::{GroupEnding, each, group, rollout};
@@ -52,13 +54,14 @@ pub use iam::{Grant, Place, permissions, rollback_permissions};
 pub use identity::Identity;
 pub use interrupt::Interrupt;
 pub use log_query::{LogSearch, error_lines};
+pub use log_signals::log_signal_minutes;
 pub use manual_command::update_alias;
 pub use manual_rollback::{Order, Pruned, Rollback, pruned, rollback};
 pub use operate::{Ordered, operate};
 pub use pin::{Pinned, pin};
 pub use port::{AlarmRule, ManagedAlarm, TAG};
 pub use preflight::callers::{Bypass, Callers, PolicyStatement};
-pub use preflight::versions::{last_version, managed_by, resets};
+pub use preflight::versions::{judge_stack, last_version, managed_by, resets};
 pub use preflight::{Preflight, Problem, preflight};
 pub use rate_limit::{Budget, Budgeted};
 pub use remote_analysis::remote_analysis;

@@ -16,6 +16,7 @@ use rollout::{Schedule, Signal, Time, Version};
 
 use sha2::{Digest, Sha256};
 
+use crate::alias_stack::ReadTemplate;
 use crate::port::{AlarmRule, Code};
 
 /// A rollout, as asked for.
@@ -61,6 +62,8 @@ pub struct Request {
     pub takeover: TakeoverOptions,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
     pub group: Vec<String>,
+    /// How a stack's template is read.
+    pub read_template: ReadTemplate,
     /// What is worth knowing of where all this was said: told with the warnings.
     pub notes: Vec<String>,
 }
@@ -97,6 +100,7 @@ impl Request {
             takeover: TakeoverOptions::default(),
             group: Vec::new(),
             signals: Vec::new(),
+            read_template: |text| serde_json::from_str(text).ok(),
             notes: Vec::new(),
         }
     }

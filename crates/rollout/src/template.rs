@@ -80,6 +80,17 @@ pub fn tool(template: &Value, alias_logical_id: &str) -> Tool {
     tool_of(template, version.map(|(id, _)| id))
 }
 
+/// The version that an alias is made on: written in the template, or what `published` gives for the logical id of a version.
+pub fn first_version(template: &Value, alias_logical_id: &str, published: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let alias = template["Resources"].get(alias_logical_id)?;
+    match &alias["Properties"]["FunctionVersion"] {
+        Value::String(text) if !text.contains(DYNAMIC) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Object(_) => version_of(template, alias).and_then(|(id, _)| published(id)),
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) => None,
+    }
+}
+
 /// The logical ids of the aliases with this name, of any function.
 pub fn aliases<'a>(template: &'a Value, name: &str) -> Vec<&'a str> {
     let all = template["Resources"].as_object().into_iter().flatten();

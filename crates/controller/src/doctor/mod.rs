@@ -11,10 +11,11 @@ use rollout::admission::owner_is_there;
 use rollout::diagnosis::{Diagnosis, DoctorReport, Severity, SkippedCheck};
 use rollout::target::Subject;
 
+use crate::alias_stack::OwningStack;
 use crate::identity::Identity;
 use crate::port::{Call, Clock, Cloud};
 use crate::preflight::callers::unseen;
-use crate::preflight::versions::{last_version, resets};
+use crate::preflight::versions::{judge_stack, last_version};
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
@@ -22,7 +23,9 @@ use crate::request::Request;
 pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, identity: Identity) -> DoctorReport {
     let mut found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
     Box::pin(last_version(cloud, request, &mut found)).await;
+    Box::pin(judge_stack(cloud, request, &mut found, true)).await;
     let mut out = DoctorReport { diagnoses: of_preflight(&found, &request.subject), unseen: found.callers.unseen.clone() };
+    out.unseen.extend(found.stack.as_ref().and_then(OwningStack::unseen));
     let mut aliases = None;
     if found.lease_holder.is_some() {
         let what = "callers, versions, permissions, alarms' states and hooks".to_owned();
@@ -52,14 +55,7 @@ fn of_preflight(found: &Preflight, subject: &Subject) -> Vec<Diagnosis> {
         Problem::new(text).hint(hint)
     });
     let problems = found.problems.iter().chain(&lease_holder).map(problem);
-    let stack = found.stack.as_ref().map(|stack| {
-        Diagnosis::new(Severity::Warning, "stack", resets(&subject.function, stack))
-            .why("a deploy during a rollout ends it, and a deploy after it may move the traffic to an earlier version")
-            .fix(
-                "deploy the stack before a rollout and never during one, or remove the alias from its template: an alias removed \
-                 with `DeletionPolicy: Retain` is not changed",
-            )
-    });
+    let stack = found.stack.as_ref().map(|stack| stack.diagnosis(subject));
     let pins = found.pins.then(|| {
         Diagnosis::new(Severity::Warning, "alias", format!("{subject} is on `$LATEST`"))
             .why("until it is on a published version, each deploy of the function reaches all traffic at once")

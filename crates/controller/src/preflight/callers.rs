@@ -51,7 +51,7 @@ pub struct Callers {
     pub unseen: Vec<SkippedCheck>,
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 const NAMED: usize = 4;
 

@@ -36,7 +36,7 @@ use metrics::{counts, low_power, slowness};
 use problem::unreadable;
 pub use problem::{Preflight, Problem};
 use signals::{log_of_signals, signals};
-use versions::{owning_stack, resets, versions};
+use versions::{owning_stack, versions};
 
 impl Preflight {
     /// Whether nothing that was found keeps it from beginning.
@@ -46,7 +46,7 @@ impl Preflight {
 
     /// All that is worth knowing and stops nothing, the loudest first.
     pub fn describe_warnings(&self, subject: &Subject) -> Vec<String> {
-        let stack = self.stack.as_ref().map(|stack| resets(&subject.function, stack));
+        let stack = self.stack.as_ref().and_then(|stack| stack.warning(subject));
         self.pins
             .then(|| pins_first(subject))
             .into_iter()

@@ -7,6 +7,7 @@ use rollout::note::Note;
 use rollout::plan::Plan;
 
 use super::callers::Callers;
+use crate::alias_stack::OwningStack;
 use crate::expectation::SignalPast;
 use crate::port::{Baseline, CloudError, Configuration, Failure};
 
@@ -81,7 +82,7 @@ pub struct Preflight {
     /// Who calls the function without going through the alias, and what could not be looked at.
     pub callers: Callers,
     /// The stack that the function belongs to.
-    pub stack: Option<String>,
+    pub stack: Option<OwningStack>,
     /// Alarms that are in ALARM and that the request says to wait for.
     pub in_alarm: Vec<String>,
     /// The alias as it was read.

@@ -8,6 +8,7 @@ use rollout::{Cause, Version};
 
 use super::callers::unseen;
 use super::problem::{Preflight, Problem, unreadable};
+use crate::alias_stack::OwningStack;
 use crate::port::{Call, Cloud, CloudError, Code, Configuration, State, Update};
 use crate::request::{Request, fingerprint};
 
@@ -227,10 +228,19 @@ fn split(text: String) -> Problem {
         .hint("keep the execution role and the dead-letter queue of the stable version and change their permissions instead, or update the alias manually, all at once")
 }
 
-/// The stack that the function belongs to: its tool resets the alias on its next deploy, whatever a rollout had reached by then.
-pub(crate) async fn owning_stack<C: Cloud>(cloud: &C, stable: Option<&Configuration>) -> Result<Option<String>, CloudError> {
+/// The stack that the function belongs to. Whether its tool moves the alias on its next deploy, whatever a rollout has reached by then, is
+/// not known yet.
+pub(crate) async fn owning_stack<C: Cloud>(cloud: &C, stable: Option<&Configuration>) -> Result<Option<OwningStack>, CloudError> {
     let Some(stable) = stable else { return Ok(None) };
-    Ok(cloud.tags(unqualified(&stable.arn)).await?.remove(STACK))
+    Ok(cloud.tags(unqualified(&stable.arn)).await?.remove(STACK).map(OwningStack::named))
+}
+
+/// Adds whether a deploy of the stack that has the alias moves it, where the function belongs to a stack: two calls to CloudFormation, and
+/// with `nested` a third one, which finds the stack that this one is nested in.
+pub async fn judge_stack<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight, nested: bool) {
+    if let (Some(stack), Some(stable)) = (&mut found.stack, &found.stable) {
+        stack.look(cloud, &request.subject.alias, &stable.arn, request.read_template, nested).await;
+    }
 }
 
 /// The name of the stack that a function belongs to.
