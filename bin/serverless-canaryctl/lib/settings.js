@@ -67,6 +67,7 @@ function check(all) {
     else if (!/^(?!\d+$)[\w-]{1,128}$/.test(alias)) found.push(`has the alias \`${alias}\`: letters, digits, \`-\` and \`_\` only, and not a number`);
     if (fn.provisionedConcurrency) found.push('has `provisionedConcurrency`: the framework puts it on an alias of its own, which every deploy moves');
     if (fn.durableConfig) found.push('has `durableConfig`: its executions stay on the version that they began on, and the framework has an alias of its own for them');
+    if (fn.capacityProvider) found.push('has a `capacityProvider`: canaryctl does not roll out functions on Managed Instances');
     if ((fn.events || []).some((/** @type {any} */ event) => event && event.cloudFront)) found.push('has a `cloudFront` event: Lambda@Edge knows no aliases');
     return found.map((text) => `function \`${key}\` ${text}`);
   });

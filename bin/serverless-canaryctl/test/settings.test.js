@@ -40,6 +40,7 @@ for (const [what, fn, word] of /** @type {[string, any, RegExp][]} */ ([
   ['an alias that is a number', { deploymentSettings: { alias: '12' } }, /the alias `12`/],
   ['provisioned concurrency', { ...LIVE, provisionedConcurrency: 1 }, /`provisionedConcurrency`/],
   ['durable functions', { ...LIVE, durableConfig: {} }, /`durableConfig`/],
+  ['Managed Instances', { ...LIVE, capacityProvider: 'own' }, /`capacityProvider`/],
   ['Lambda@Edge', { ...LIVE, events: [{ http: 'GET /' }, { cloudFront: { eventType: 'viewer-request' } }] }, /`cloudFront`/],
 ])) {
   test(`refuses ${what}`, async () => {

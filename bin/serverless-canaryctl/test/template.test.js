@@ -46,6 +46,7 @@ for (const [what, type, before, after] of /** @type {[string, string, any, any][
   ['a name of a mapping', 'AWS::Lambda::EventSourceMapping', { FunctionName: { Ref: 'HelloLambdaFunction' } }, { FunctionName: QUALIFIED }],
   ['an ARN inside a URI', 'AWS::ApiGateway::Method', { Uri: { 'Fn::Join': ['', ['arn:x:', ARN, '/invocations']] } }, { Uri: { 'Fn::Join': ['', ['arn:x:', QUALIFIED, '/invocations']] } }],
   ['a text', 'AWS::ApiGateway::Authorizer', { Uri: { 'Fn::Sub': 'x:${HelloLambdaFunction.Arn}/y' } }, { Uri: { 'Fn::Sub': 'x:${HelloLambdaFunction.Arn}:Live/y' } }],
+  ['a text that names another qualifier', 'AWS::ApiGateway::Authorizer', { Uri: { 'Fn::Sub': 'x:${HelloLambdaFunction.Arn}:other/y' } }, { Uri: { 'Fn::Sub': 'x:${HelloLambdaFunction.Arn}:other/y' } }],
   ['a text with values', 'AWS::ApiGateway::Authorizer', { Uri: { 'Fn::Sub': ['x:${F}', { F: ARN }] } }, { Uri: { 'Fn::Sub': ['x:${F}', { F: QUALIFIED }] } }],
   ['deep inside a list', 'AWS::S3::Bucket', { N: { L: [{ Function: ARN }, { Function: 'x' }] } }, { N: { L: [{ Function: QUALIFIED }, { Function: 'x' }] } }],
   ['what names the alias already', 'AWS::SNS::Subscription', { Endpoint: QUALIFIED }, { Endpoint: QUALIFIED }],
