@@ -167,7 +167,7 @@ class ServerlessCanaryctl {
   warnOfOldTemplates() {
     if (!this.options.timestamp || !this.canaries().length) return;
     this.log.notice('to move traffic back at once: serverless canaryctl rollback');
-    this.log.warning('a deployment from before serverless-canaryctl was added has other aliases or none: going back to it moves all traffic at once');
+    this.log.warning('a deployment from before serverless-canaryctl was added moves all traffic at once: its template has another alias, or none');
   }
 }
 

@@ -48,7 +48,7 @@ async function literal(plugin, canary, found) {
     const former = await formerly(plugin, canary, found.others || []);
     if (former || (found.exists && !plugin.provider.didCreateService)) confirmUrl(plugin, canary);
     if (!former) return undefined;
-    plugin.log.notice(`canaryctl: \`${former.name}\` of function \`${key}\` becomes \`${alias}\`, on the same version; the old alias stays without callers: delete it when nobody names it any more`);
+    plugin.log.notice(`canaryctl: \`${former.name}\` of function \`${key}\` becomes \`${alias}\`, on the same version; the old alias stays without triggers: delete it when nothing uses it`);
     return still(plugin, key, former);
   }
   const { Properties = {} } = found.alias.definition || plugin.fail(
@@ -83,7 +83,7 @@ async function formerly(plugin, { id }, others) {
  */
 function still(plugin, key, { name, version, weights }) {
   if (Object.keys(weights || {}).length) {
-    plugin.fail(`function \`${key}\`: a deployment is still shifting traffic on \`${name}\`: wait for its end, then deploy again`);
+    plugin.fail(`function \`${key}\`: a deployment is still shifting traffic on \`${name}\`: wait until it has ended, then deploy again`);
   }
   if (!LITERAL.test(version)) plugin.fail(`function \`${key}\`: the version of \`${name}\` is not known, so this deploy could move it`);
   return version;
@@ -98,7 +98,7 @@ function still(plugin, key, { name, version, weights }) {
 function confirmUrl(plugin, { key, fn }) {
   if (!fn.url || plugin.settings().functionUrlMayChange) return;
   plugin.fail(
-    `function \`${key}\` has a URL, and this deploy gives it another address: the alias has its own\n  hint: tell its callers, then set custom.canaryctl.functionUrlMayChange: true`
+    `function \`${key}\` has a URL, and this deploy gives it another address: the alias has its own URL\n  hint: inform its callers, then set custom.canaryctl.functionUrlMayChange: true`
   );
 }
 

@@ -68,7 +68,7 @@ function check(all) {
     if (fn.provisionedConcurrency) found.push('has `provisionedConcurrency`: the framework puts it on an alias of its own, which every deploy moves');
     if (fn.durableConfig) found.push('has `durableConfig`: its executions stay on the version that they began on, and the framework has an alias of its own for them');
     if (fn.capacityProvider) found.push('has a `capacityProvider`: canaryctl does not roll out functions on Managed Instances');
-    if ((fn.events || []).some((/** @type {any} */ event) => event && event.cloudFront)) found.push('has a `cloudFront` event: Lambda@Edge knows no aliases');
+    if ((fn.events || []).some((/** @type {any} */ event) => event && event.cloudFront)) found.push('has a `cloudFront` event: Lambda@Edge does not support aliases');
     return found.map((text) => `function \`${key}\` ${text}`);
   });
 }
@@ -83,7 +83,7 @@ function refuseBeside(serverless) {
   const listed = Array.isArray(plugins) ? plugins : (plugins && plugins.modules) || [];
   const old = listed.filter((/** @type {any} */ name) => typeof name === 'string' && OLD.test(name));
   if (!old.length) return;
-  const message = `\`${old.join('`, `')}\` is still among the plugins and would move the same aliases\n  hint: take it out, serverless-canaryctl reads its settings`;
+  const message = `\`${old.join('`, `')}\` is still among the plugins and would move the same aliases\n  hint: remove it; serverless-canaryctl reads its settings`;
   throw new serverless.classes.Error(message, 'CANARYCTL');
 }
 

@@ -1,12 +1,14 @@
 'use strict';
 
-// The sixteen services that the old plugin's own tests have: each place that it points at the alias, this one does, too.
+// Other plugins as they are published. The sixteen services that the old plugin's own tests have: each place that it points at the alias,
+// this one does, too. And serverless-prune-plugin, which keeps what a rollback needs.
 
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
+const { guardPruning } = require('../../lib/framework');
 const { broken, calls } = require('../help/graph');
 const { service } = require('../help/stub');
 const { MODULES, OLD, skip } = require('../help/tools');
@@ -40,4 +42,14 @@ for (const name of names) {
 
 test('there are sixteen, and the old plugin moves 104 places in them', { skip }, () => {
   assert.deepEqual([names.length, moved], [16, 104]);
+});
+
+test('serverless-prune-plugin leaves what traffic can go to', { skip }, () => {
+  const Prune = require(path.join(MODULES, 'serverless-prune-plugin'));
+  const prune = Object.assign(Object.create(Prune.prototype), { options: {}, pluginCustom: { number: 1 } });
+  const versions = ['1', '2', '3', '4', '5', '6', '$LATEST'].map((Version) => ({ Version }));
+  const alias = { FunctionVersion: '4', Description: '[canaryctl/1 7f3ac2e1 k4q9 shift 4>5 10% 1/2 t=towpnp p=2 h=9a41c07e]' };
+  assert.deepEqual(prune.selectPruneVersionsForFunction(versions, [alias]), ['5', '3', '2', '1']);
+  guardPruning({ pluginManager: { plugins: [prune] } });
+  assert.deepEqual(prune.selectPruneVersionsForFunction(versions, [alias]), ['3', '1']);
 });

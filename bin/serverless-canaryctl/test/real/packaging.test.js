@@ -44,7 +44,7 @@ function linted(file) {
 }
 
 for (const framework of FRAMEWORKS) {
-  test(`${framework}: the seed's service, one line of which is changed`, { skip }, async () => {
+  test(`${framework}: a service, one line of which is changed`, { skip }, async () => {
     const folder = project('hello');
     const { template } = await packaged(framework, folder);
     assert.deepEqual(template.Resources[ALIAS], MADE_ONCE);
