@@ -132,6 +132,10 @@ fn the_guide_is_in_the_binary() {
         let readme = fs::read_to_string(home().join("../../../README.md")).unwrap();
         assert!(readme.contains(&format!("bin/canaryctl/guide/{name}.md")), "{name}");
     }
+    for name in ["hook-adapter.js", "hook_adapter.py"] {
+        let file = fs::read_to_string(home().join("../../hook-adapter").join(name)).unwrap();
+        assert_eq!(String::from_utf8_lossy(&run(&format!("guide {name}")).stdout), file);
+    }
     expect(run("guide nothing"), 2, "the guide has no page `nothing`\n  hint: first-rollout, project");
 }
 
