@@ -99,7 +99,7 @@ fn says(output: &Output) -> String {
 fn is_there(tool: &str) -> bool {
     let there = Command::new(tool).arg("--version").output().is_ok();
     if !there {
-        eprintln!("skipped: {tool} is not installed");
+        writeln!(std::io::stderr(), "skipped: {tool} is not installed").unwrap();
     }
     there
 }
