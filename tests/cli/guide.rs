@@ -90,6 +90,7 @@ fn every_command_of_readme_and_guide_runs() {
         &[
             ("canary.yml", PROJECT),
             ("event.json", "{}"),
+            ("template.yaml", "Resources: {A: {Type: AWS::Serverless::Function, Properties: {AutoPublishAlias: live}}}\n"),
             ("minutes.csv", "canary_calls,canary_errors,stable_calls,stable_errors\n60,0,540,1\n60,0,540,0\n"),
         ],
     );
