@@ -1,5 +1,6 @@
 //! Which commands are there? The whole command line, and which function runs each command.
 
+mod adopt;
 mod analyze;
 mod completions;
 mod doctor;
@@ -23,6 +24,7 @@ mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::adopt::Adopt;
 use self::analyze::Analyze;
 use self::completions::{Completions, Man};
 use self::guide::Guide;
@@ -106,6 +108,7 @@ Examples:
     Logs(Box<Logs>),
     Guide(Guide),
     Init(Init),
+    Adopt(Adopt),
     Import(Box<Import>),
     /// Print the JSON Schema of canary.yml, for editors
     #[command(after_help = "Examples:\n  canaryctl schema > canary.schema.json")]
@@ -136,7 +139,7 @@ impl Command {
             Self::Explain(_) | Self::Replay(_) | Self::Verify(_) | Self::Init(_) | Self::Schema | Self::Simulate(_) => {
                 return None;
             }
-            Self::Completions(_) | Self::Man(_) | Self::Guide(_) => return None,
+            Self::Adopt(_) | Self::Completions(_) | Self::Man(_) | Self::Guide(_) => return None,
         })
     }
 
@@ -170,6 +173,7 @@ impl Command {
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
             Self::Guide(args) => guide::run(&args, Cli::command()),
+            Self::Adopt(args) => adopt::run(&args),
             Self::Schema => Ok(import::schema()),
             Self::Simulate(args) => simulate::run(args).await,
         }
