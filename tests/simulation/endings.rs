@@ -97,8 +97,12 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
         let given_back = record.story.many > 1 && code == 10 && seen.iter().any(given_back);
         // A first deployment that fails before it has made the alias.
         let unmade = record.story.scene.first && !changes.iter().any(|change| change.call.at <= at);
+        // A claim that AWS did not take for so long has moved nothing, whether it lands or not.
+        let claimed_only = mine.iter().all(|change| change.after.weights.is_empty());
+        let unclaimed = code == 1 && claimed_only && refused_for_long(record, member, run, at);
         let right = match code {
             1 | 10..=13 if unmade => true,
+            1 if unclaimed => true,
             0 => {
                 ending(&|change, note| note.phase == "promoted" && change.after.version == note.candidate || back(change, note))
                     || nothing_to_do(changes, run, at)
@@ -232,6 +236,8 @@ fn fits_all(record: &Record, changes: &[Change<'_>], run: &Run, ended: &Ended) -
     });
     let forward = ids.iter().any(|id| committed(changes, id).is_some());
     let unmoved = !changes.iter().any(|change| change.call.caller == run.caller && change.raised());
+    // AWS did not take the claim of one of them for so long.
+    let unclaimed = || unmoved && whole("41") && (0..record.story.many).any(|member| refused_for_long(record, member, run, *at));
     let with_all = left.iter().all(|left| ["group", "unchanged"].contains(&left.kind.as_str()));
     match code {
         0 => whole("42"),
@@ -241,7 +247,7 @@ fn fits_all(record: &Record, changes: &[Change<'_>], run: &Run, ended: &Ended) -
             let there = whole("41") || whole("42") && (unmoved || *code == 13 && forward);
             there && (cause || *code == 13 && taken_out || with_all)
         }
-        1 => cause && whole("41") || forward && !record.story.weather.is_empty(),
+        1 => cause && whole("41") || unclaimed() || forward && !record.story.weather.is_empty(),
         3 => true,
         20 => !record.story.weather.is_empty(),
         21 => earlier().any(|change| change.call.caller != run.caller),
