@@ -79,7 +79,10 @@ class Binary {
       });
       child.on('close', (code, signal) => {
         quiet();
-        resolve({ code: signal ? 128 + os.constants.signals[signal] : Number(code) });
+        const status = signal ? 128 + os.constants.signals[signal] : Number(code);
+        // At a signal the framework has ended all but its process, and takes an error for a fault of its own: nothing more is to be done.
+        if (sent) process.exit(status);
+        resolve({ code: status });
       });
     });
   }

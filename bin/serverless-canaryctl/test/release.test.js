@@ -161,7 +161,7 @@ test('^C twice reaches canaryctl once, which then has the time to roll back', as
   const code = await new Promise((resolve) => child.on('close', resolve));
   clearInterval(pressed);
   assert.equal(code, 13, output);
-  assert.match(output, /restored/);
+  assert.match(output, /restored\n$/, 'and nothing after it');
   const said = lines(log);
   assert.deepEqual(said.filter((line) => line.signal), [{ signal: 1 }]);
   const [rolled] = said;

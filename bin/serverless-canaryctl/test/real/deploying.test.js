@@ -119,6 +119,7 @@ test('osls: the life of a service', options, async (t) => {
     });
     assert.equal(code, 13, output);
     assert.equal(output.match(/restored +100% of traffic to 2/g)?.length, 1, output);
+    assert.doesNotMatch(output, /exception|Error/);
     assert.deepEqual([alias().version, alias().weights], ['2', []]);
   });
 
