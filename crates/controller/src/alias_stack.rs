@@ -101,6 +101,9 @@ impl OwningStack {
                 fixes.push(fix);
             }
         }
+        if overall(verdicts) == Movement::Moves {
+            fixes.push("`canaryctl adopt`, in the project's folder, shows the exact change");
+        }
         found.why(format!("{danger}{}", further.collect::<String>())).fix(fixes.join("; "))
     }
 
