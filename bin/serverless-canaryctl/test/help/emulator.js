@@ -6,12 +6,11 @@
 // permissions of an alias with those of the function.
 
 const { execFileSync, spawn } = require('child_process');
-const fs = require('fs');
 const net = require('net');
-const os = require('os');
 const path = require('path');
 
-const { MODULES, TOOLS } = require('./tools');
+const { folder } = require('./folder');
+const { TOOLS } = require('./tools');
 
 /** @returns {Promise<number>} */
 function freePort() {
@@ -27,7 +26,7 @@ function freePort() {
 async function emulator() {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'serverless-canaryctl-aws-'));
+  const home = folder('aws');
   const env = { PATH: process.env.PATH, HOME: home, GATEWAY_PORT: String(port), BIND_HOST: '127.0.0.1' };
   const child = spawn(path.join(TOOLS, 'python/bin/ministack'), { cwd: home, env, stdio: 'ignore' });
   for (let tries = 0; tries < 300 && !(await answers(port)); tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
@@ -45,7 +44,7 @@ client = boto3.client(service, endpoint_url=sys.argv[2], ${access})
 print(json.dumps(getattr(client, method)(**json.loads(sys.argv[3])), default=str))`;
     return JSON.parse(execFileSync(path.join(TOOLS, 'python/bin/python'), ['-c', script, call, url, JSON.stringify(input)], { encoding: 'utf8' }));
   };
-  const variables = { AWS_ENDPOINT_URL: url, CANARYCTL: process.env.CANARYCTL || '', CANARYCTL_TEST_SDK: path.join(MODULES, 'serverless/node_modules/aws-sdk') };
+  const variables = { AWS_ENDPOINT_URL: url, CANARYCTL: process.env.CANARYCTL || '' };
   return { ask, variables, stop: () => child.kill('SIGKILL') };
 }
 

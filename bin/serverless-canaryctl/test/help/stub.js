@@ -3,10 +3,10 @@
 // As much of the framework as the plugin touches, for tests of single rules.
 
 const fs = require('fs');
-const os = require('os');
 const path = require('path');
 
 const Plugin = require('../../index');
+const { folder: folderFor } = require('./folder');
 
 const FAKE = path.join(__dirname, 'canaryctl.js');
 const upper = (/** @type {string} */ text) => text[0].toUpperCase() + text.slice(1);
@@ -18,7 +18,7 @@ const upper = (/** @type {string} */ text) => text[0].toUpperCase() + text.slice
  * @param {{custom?: any, plugins?: any, provider?: any, options?: any, resources?: any, stage?: string, others?: any[]}} [more]
  */
 function service(functions, more = {}) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'serverless-canaryctl-'));
+  const folder = folderFor('service');
   const stage = more.stage || 'dev';
   const all = Object.fromEntries(Object.entries(functions).map(([key, fn]) => [key, { name: `shop-${stage}-${key}`, events: [], ...fn }]));
   const Resources = { ...more.resources };
@@ -62,7 +62,7 @@ function service(functions, more = {}) {
  * @returns {Promise<any[]>}
  */
 async function asked(says, work) {
-  const log = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'serverless-canaryctl-')), 'log');
+  const log = path.join(folderFor('log'), 'log');
   fs.writeFileSync(log, '');
   Object.assign(process.env, { FAKE_LOG: log, FAKE_SAYS: JSON.stringify(says) });
   const before = process.listeners('exit');

@@ -4,8 +4,9 @@
 
 const { spawn } = require('child_process');
 const fs = require('fs');
-const os = require('os');
 const path = require('path');
+
+const { folder: folderFor } = require('./folder');
 
 const HERE = path.resolve(__dirname, '../..');
 const SERVICES = path.join(__dirname, '../real/services');
@@ -30,7 +31,7 @@ const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }
  * @param {{plugin?: string, edit?: (yml: string) => string}} [change]
  */
 function project(name, { plugin = 'serverless-canaryctl', edit = (yml) => yml } = {}) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), `serverless-canaryctl-${name}-`));
+  const folder = folderFor(name);
   fs.cpSync(path.join(SERVICES, name), folder, { recursive: true });
   const file = path.join(folder, 'serverless.yml');
   const yml = fs.readFileSync(file, 'utf8').replace('  - PLUGIN\n', plugin && `  - ${plugin}\n`);
