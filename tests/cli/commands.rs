@@ -327,6 +327,23 @@ fn analyze_reads_a_past_rollout_from_cloudwatch() {
 }
 
 #[test]
+fn signals_on_the_command_line_are_checked_before_anything_is_written() {
+    let served = Served::start();
+    let plan = "plan hello --type Canary10Percent5Minutes --alarm errors --signal";
+    for (signal, code, word) in [
+        ("checkout", 2, "`checkout`"),
+        ("a=Shop/Failed{Stage=prod}", 2, "${version}"),
+        ("a=Shop/Failed{Version=${version}}", 3, "metric `Failed` in `Shop`"),
+        ("a=logs:status>=500", 3, "/aws/lambda/hello"),
+    ] {
+        expect(served.run(&format!("{plan} {signal}")), code, word);
+    }
+    let logged = "status hello --watch --signal 5xx=logs:status>=500";
+    expect(served.run(logged), 2, "signal `5xx` is in a log: `--watch` compares metrics only");
+    assert_eq!(served.writes(), 0);
+}
+
+#[test]
 fn the_doctor_exits_3_for_traps_and_0_for_notes() {
     let served = Served::start();
     let doctor = "doctor hello --type Canary10Percent5Minutes --alarm errors --analysis off";

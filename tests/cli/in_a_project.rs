@@ -256,9 +256,9 @@ fn an_alarm_that_a_canary_yml_defines_is_made_for_the_version_and_tagged() {
 }
 
 #[test]
-fn the_example_in_the_readme_is_one() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let example = readme.split_once("    # canary.yml\n").unwrap().1.split_once("\nFurther keys").unwrap().0;
+fn the_example_in_the_guide_is_one() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("bin/canaryctl/guide/project.md")).unwrap();
+    let example = page.split_once("    # canary.yml\n").unwrap().1.split_once("\nEvery key").unwrap().0;
     let served = Served::furnished(|world| {
         function(world, "shop-prod-hello", "live");
         hook(world, "checkEnvironment");

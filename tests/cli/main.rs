@@ -5,12 +5,14 @@
 mod artifacts;
 mod commands;
 mod folder;
+mod guide;
 mod hook_servers;
 mod hostile;
 mod in_a_broken_project;
 mod in_a_project;
 mod init;
 mod packaging;
+mod release;
 #[path = "../harness/served.rs"]
 mod served;
 mod several;

@@ -1,4 +1,4 @@
-//! The action, the image, the package and the pipelines in the README match the binary.
+//! The action, the image, the package and the pipelines in the guide match the binary.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -65,9 +65,9 @@ fn the_action_uses_what_it_declares_and_what_there_is() {
 }
 
 #[test]
-fn the_pipelines_in_the_readme_can_be_copied() {
-    let readme = read("README.md");
-    let blocks: Vec<String> = readme
+fn the_pipelines_in_the_guide_can_be_copied() {
+    let page = read("bin/canaryctl/guide/ci.md");
+    let blocks: Vec<String> = page
         .split("\n\n")
         .filter(|block| block.lines().all(|line| line.starts_with("    ")))
         .map(|block| block.lines().map(|line| &line[4..]).collect::<Vec<_>>().join("\n"))

@@ -90,6 +90,27 @@ fn writes_that_are_answered_500_for_ever_page_with_the_command() {
     });
 }
 
+/// No weight was ever sent: nobody has to be called.
+#[test]
+fn a_claim_that_is_answered_500_for_ever_ends_where_it_began() {
+    play_on("hello-idle", async |stage| {
+        stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::ServerError(500))));
+        let request = with(request(), |policy| policy.blind_limit = Duration::from_mins(2));
+        stage.rollout(request).await.exits_as(1, "failed").says("the alias could not be changed for 2m").lacks("page");
+        assert_eq!((stage.alias().await.traffic(), stage.percents()), ("100% on 41".to_owned(), Vec::new()));
+    });
+}
+
+#[test]
+fn a_claim_that_is_throttled_for_ever_is_interrupted_as_what_it_is() {
+    play_on("hello-idle", async |stage| {
+        stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::Throttle)));
+        let output = stage.rollout_until(request(), stage.until(|| stage.calls("UpdateAlias") > 40)).await;
+        output.exits(3).says("interrupted before the alias was acquired");
+        assert_eq!((stage.alias().await.traffic(), stage.percents()), ("100% on 41".to_owned(), Vec::new()));
+    });
+}
+
 #[test]
 fn credentials_that_expire_on_the_way_page_at_once_with_the_command() {
     play_on("hello-idle", async |stage| {

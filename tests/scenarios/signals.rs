@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use controller::Request;
+use controller::port::{Cloud, VersionPair};
 use rollout::Subject;
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::{Analysis, Mode, OnInterrupt};
@@ -10,7 +11,7 @@ use rollout::policy::Policy;
 use sim::{Effect, Fault};
 
 use crate::groups;
-use crate::stage::{Stage, play, play_on, request, with};
+use crate::stage::{Stage, play, play_on, request, subject, with};
 
 /// Lambda counts by version only while the alias has weights: there is no such metric yet.
 const THROWN: &str =
@@ -268,5 +269,44 @@ fn one_member_of_a_group_whose_signal_gets_worse_takes_the_others_back() {
             (0..2).map(|index| Request { subject: groups::subject(index), ..watched(&[signal]) }).collect();
         let output = groups::run(&stage, &requests, 7).await.exits_for(10, &["group", "analysis"]);
         output.says(1, "http: 3 fails at least");
+    });
+}
+
+#[test]
+fn whoever_only_watches_sees_the_signals_that_were_named() {
+    play(async {
+        let stage = handled_errors(&[("SIM_HTTP_ERROR_RATE", "")]).await;
+        let signals = watched(&[HTTP]).signals;
+        let looking = async {
+            stage.until(|| stage.shares("42").len() == 7).await;
+            let held = stage.aws.alias(&subject()).await.unwrap().unwrap();
+            let note = held.alias.note().unwrap();
+            let seen = controller::remote_analysis(&stage.aws, &subject(), &note, &signals).await.unwrap().unwrap();
+            let [of_http] = seen.numbers.signals.as_slice() else { panic!("{seen:?}") };
+            assert_eq!(of_http.name, "http");
+            assert!(of_http.candidate.calls > 0 && of_http.stable.calls > of_http.candidate.calls, "{of_http:?}");
+        };
+        stage.rollout_while(watched(&[HTTP]), looking).await.exits(0);
+    });
+}
+
+#[test]
+fn what_a_past_rollout_left_in_its_log_is_counted_again() {
+    play(async {
+        let stage = handled_errors(&[]).await;
+        let request = watched(&[HTTP, LOGGED]);
+        let output = stage.rollout(&request).await.exits(10);
+        let from = output.events.first().unwrap().at;
+        let [stable, candidate] = [41, 42].map(|number| rollout::Version::new(number).unwrap());
+        let signals = request.signals.clone();
+        let pair = VersionPair { subject: subject(), stable, candidate, from, limits: None, signals };
+        let group = "/aws/lambda/hello".to_owned();
+        let counted = controller::log_signal_minutes(&stage.aws, &stage.clock, &pair, group).await.unwrap();
+        let [of_http, of_log] = counted.as_slice() else { panic!("{counted:?}") };
+        assert!(of_http.is_empty(), "it is in metrics");
+        let failed: f64 = of_log.iter().map(|minute| minute.candidate.failures).sum();
+        let requests: f64 = of_log.iter().map(|minute| minute.candidate.requests).sum();
+        assert!(failed >= 3.0 && (0.02..0.15).contains(&(failed / requests)), "{failed} of {requests}");
+        assert!(of_log.iter().map(|minute| minute.stable.failures).sum::<f64>() < failed, "{of_log:?}");
     });
 }

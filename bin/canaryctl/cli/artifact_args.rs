@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use rollout::event::Event;
 
-pub(crate) type Render = fn(&[Event]) -> String;
+pub(crate) type Render = fn(&[Event]) -> report::Safe;
 
 const REPORTS: &str = "Reports and logs";
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use analysis::{CountError, JoinedTest, Minute, Outlook, Parameters, Rate, Verdict, series, shown_ratio};
 use clap::Args;
 use controller::port::{Cloud, MinuteCounts, VersionPair};
-use controller::signal_minutes;
+use controller::{log_signal_minutes, signal_minutes};
 use rollout::format::percent;
 use rollout::timing::CLOUDWATCH_SETTLED;
 use rollout::{Signal, Time, Version};
@@ -23,7 +23,8 @@ use crate::ui::print::{print_json, print_out, read};
 
 /// Compare the errors of two versions, with counts from a file or of a past rollout
 ///
-/// Reads CSV or JSON lines with the columns `canary_calls`, `canary_errors`, `stable_calls`, `stable_errors`, one line per minute; or
+/// Reads CSV or JSON lines with the columns `canary_calls`, `canary_errors` (of the new version), `stable_calls`, `stable_errors` (of the
+/// old one), one line per minute; or
 /// reads the counts of an alias' last rollout from CloudWatch. Prints the verdict of each minute.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -42,16 +43,16 @@ pub(crate) struct Analyze {
     /// The start: a time, or how long ago [default: the start of the last rollout]
     #[arg(long, value_name = "TIME", requires = "from_cloudwatch", value_parser = moment)]
     since: Option<Since>,
-    /// The two versions, stable first [default: those of the last rollout]
+    /// The two versions, the old one first [default: those of the last rollout]
     #[arg(long, value_name = "N,N", requires = "from_cloudwatch", value_parser = two)]
     versions: Option<(Version, Version)>,
-    /// A signal in metrics to compare too, as `rollout` takes it; may be given several times
+    /// A signal to compare too, in metrics or in the log, as `rollout` takes it; may be given several times
     #[arg(long = "signal", value_name = "NAME=…", requires = "from_cloudwatch")]
     signals: Vec<Signal>,
     /// The highest probability of a false rollback over the whole rollout
     #[arg(long, value_name = "CHANCE", default_value_t = 0.01)]
     alpha: f64,
-    /// Tolerate a canary that fails up to this many times as often as stable
+    /// Tolerate a new version that fails up to this many times as often as the old one
     #[arg(long, value_name = "TIMES", default_value_t = 1.25)]
     tolerance_ratio: f64,
     /// Tolerate this many more percentage points of errors
@@ -68,10 +69,6 @@ pub(crate) async fn run(args: &Analyze) -> Result<u8, Failure> {
         margin: args.tolerance_points / 100.0,
         ..Parameters::default()
     };
-    if let Some(signal) = args.signals.iter().find(|signal| signal.is_in_logs()) {
-        let text = format!("signal `{}` is in a log: only metrics can be analyzed afterwards", signal.name);
-        return Err(Failure::usage(text));
-    }
     let test = JoinedTest::new(&parameters, 1 + args.signals.len()).map_err(|error| Failure::usage(error.to_string()))?;
     let minutes = match (&args.file, &args.from_cloudwatch) {
         (Some(file), _) => {
@@ -115,12 +112,23 @@ async fn counted(args: &Analyze, function: Option<&str>) -> Result<Series, Failu
     let last = held.as_ref().and_then(|held| held.alias.note());
     let (stable, candidate, from) = past(&subject, last.as_ref(), args.versions, args.since, session.aws.time())?;
     let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: args.signals.clone() };
-    let found = session.aws.counts(&[pair]).await.answer.pop().transpose();
-    let found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
+    let found = session.aws.counts(std::slice::from_ref(&pair)).await.answer.pop().transpose();
+    let mut found = found.map_err(|error| refused(&error.to_string(), "cloudwatch:GetMetricData is needed"))?.unwrap_or_default();
     if found.minutes.is_empty() {
         let text = format!("CloudWatch has no invocations of {stable} and {candidate} through {subject} since {from}");
         let hint = "CloudWatch counts versions separately only while an alias has weights, and keeps minutes for 15 days";
         return Err(refused(&text, hint));
+    }
+    if args.signals.iter().any(Signal::is_in_logs) {
+        let known = session.aws.configuration(&subject.function, None).await;
+        let group = known.map_err(|error| refused(&error.to_string(), "lambda:GetFunctionConfiguration is needed"))?.log_group();
+        let logged = log_signal_minutes(&session.aws, &session.clock, &pair, group).await;
+        let logged = logged.map_err(|why| refused(&why, "logs:StartQuery and logs:GetQueryResults are needed"))?;
+        for ((signal, minutes), logged) in args.signals.iter().zip(&mut found.signals).zip(logged) {
+            if signal.is_in_logs() {
+                *minutes = logged;
+            }
+        }
     }
     let invalid = |error: CountError| Failure::unexpected(format!("the counts from CloudWatch are not valid: {error}"));
     let minutes = every_minute(&found.minutes).map_err(invalid)?;
@@ -193,7 +201,7 @@ fn figure(number: f64) -> String {
 
 fn table(mut test: JoinedTest, series: &Series, parameters: &Parameters) -> String {
     let outlooks = series.outlooks();
-    let mut out = String::from("minute   canary errors          stable errors          evidence      verdict\n");
+    let mut out = String::from("minute   new version            old version            evidence      verdict\n");
     let mut noticed = None;
     for (index, minute) in series.minutes.iter().enumerate() {
         test.fold(&series.row(index));
@@ -216,11 +224,11 @@ fn table(mut test: JoinedTest, series: &Series, parameters: &Parameters) -> Stri
         }
         None => "no invocations".to_owned(),
     };
-    let _ = writeln!(out, "\ncanary    errors {}\nstable    errors {}", rate(&explained.canary), rate(&explained.stable));
+    let _ = writeln!(out, "\nnew       errors {}\nold       errors {}", rate(&explained.canary), rate(&explained.stable));
     for (at, (name, _)) in series.signals.iter().enumerate() {
         let of = test.explain(at + 1);
         let [canary, stable] = [&of.canary, &of.stable].map(|version| rate(version).replace("invocations", "requests"));
-        let _ = writeln!(out, "signal    {name}: canary {canary}, stable {stable}, evidence {}", figure(of.evidence));
+        let _ = writeln!(out, "signal    {name}: new {canary}, old {stable}, evidence {}", figure(of.evidence));
     }
     let _ = writeln!(
         out,
@@ -237,18 +245,19 @@ fn table(mut test: JoinedTest, series: &Series, parameters: &Parameters) -> Stri
     let why = match (verdict, noticed) {
         (Verdict::RollBack, Some(minute)) => {
             let times = shown_ratio(parameters, of_strongest).ok().flatten();
-            let at_least = times
-                .map_or_else(String::new, |times| format!("{named}: the canary fails at least {times} times as often as stable"));
+            let at_least = times.map_or_else(String::new, |times| {
+                format!("{named}: the new version fails at least {times} times as often as stable")
+            });
             format!("roll back, noticed in minute {minute}{at_least}")
         }
         (Verdict::RollBack, None) => "roll back".to_owned(),
         (Verdict::Hold, _) => "hold: possibly worse, not yet certain".to_owned(),
         (Verdict::Pass, _) => "pass: healthy".to_owned(),
-        (Verdict::NoData, _) => "no data: the canary had no invocations".to_owned(),
+        (Verdict::NoData, _) => "no data: the new version had no invocations".to_owned(),
         (Verdict::LowPower, _) => "low power: with this few invocations, only near-total failure can be detected".to_owned(),
     };
     let _ = writeln!(out, "verdict   {why}");
     let promise = percent(parameters.alpha * 100.0);
-    let _ = writeln!(out, "          a canary within the tolerance is rolled back in at most {promise} of rollouts");
+    let _ = writeln!(out, "          a version within the tolerance is rolled back in at most {promise} of rollouts");
     out
 }

@@ -6,7 +6,7 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 
 use crate::error::Failure;
-use crate::ui::print::print_raw;
+use crate::ui::print::print_safe;
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub(crate) struct Man {
 pub(crate) fn script(args: &Completions, command: &mut Command) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "canaryctl", &mut script);
-    print_raw(&String::from_utf8_lossy(&script));
+    print_safe(&report::script(&String::from_utf8_lossy(&script)));
     0
 }
 

@@ -3,6 +3,7 @@
 mod analyze;
 mod completions;
 mod doctor;
+mod guide;
 mod hook_report;
 mod iam_policy;
 mod import;
@@ -11,6 +12,7 @@ mod logs;
 mod operate;
 mod pin;
 mod plan;
+mod reference;
 mod replay;
 mod rollback;
 mod rollout;
@@ -23,6 +25,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use self::analyze::Analyze;
 use self::completions::{Completions, Man};
+use self::guide::Guide;
 use self::hook_report::{Hook, HookCommand};
 use self::iam_policy::IamPolicy;
 use self::import::Import;
@@ -101,6 +104,7 @@ Examples:
     Verify(Verify),
     Analyze(Box<Analyze>),
     Logs(Box<Logs>),
+    Guide(Guide),
     Init(Init),
     Import(Box<Import>),
     /// Print the JSON Schema of canary.yml, for editors
@@ -132,7 +136,7 @@ impl Command {
             Self::Explain(_) | Self::Replay(_) | Self::Verify(_) | Self::Init(_) | Self::Schema | Self::Simulate(_) => {
                 return None;
             }
-            Self::Completions(_) | Self::Man(_) => return None,
+            Self::Completions(_) | Self::Man(_) | Self::Guide(_) => return None,
         })
     }
 
@@ -165,6 +169,7 @@ impl Command {
             Self::Logs(args) => logs::run(*args).await,
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
+            Self::Guide(args) => guide::run(&args, Cli::command()),
             Self::Schema => Ok(import::schema()),
             Self::Simulate(args) => simulate::run(args).await,
         }

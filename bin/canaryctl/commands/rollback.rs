@@ -220,7 +220,8 @@ impl Report {
         let mut next = Vec::new();
         let (code, outcome, kind, detail, text) = match &self.ended {
             Ended::Done { alias, from, changed: true, assumed } => {
-                let left = from.map_or_else(String::new, |from| format!("; {from} gets no traffic and is marked as rolled back"));
+                let left =
+                    from.map_or_else(String::new, |from| format!("; {from} gets no traffic and is rejected: needs --again"));
                 let text = format!("✔ ROLLED BACK   {subject}: {}, confirmed in {took}{left}\n", alias.traffic());
                 let stable = alias.target;
                 let assumed = from.filter(|_| *assumed).map_or_else(String::new, |other| {

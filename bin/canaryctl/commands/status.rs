@@ -1,14 +1,11 @@
 //! `canaryctl status`: one read, explained; a second one where AWS itself may change the alias.
 
-use std::time::Duration;
-
 use clap::Args;
 use controller::port::Cloud;
 use rollout::alias::{AliasState, alias_state};
 
-use super::watch;
+use super::watch::{self, Watching};
 use crate::cli::common::{Common, Output};
-use crate::cli::values::{Alarm, alarm, poll};
 use crate::error::Failure;
 use crate::target::needs::Needs;
 use crate::target::resolve::locate;
@@ -28,12 +25,8 @@ pub(crate) struct Status {
     /// Watch the rollout in progress until it ends, wherever it runs: a live view, or one line per change in a pipe; changes nothing
     #[arg(long)]
     pub(crate) watch: bool,
-    /// An alarm to show, in addition to those in the configuration file; may be given several times
-    #[arg(long = "alarm", value_name = "NAME", value_parser = alarm, requires = "watch")]
-    pub(crate) alarms: Vec<Alarm>,
-    /// How often to read the alias and the alarms
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = poll, requires = "watch")]
-    pub(crate) poll: Duration,
+    #[command(flatten)]
+    watching: Watching,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -43,7 +36,7 @@ pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
     let (subject, aws, output) = (&located.subject, &located.session.aws, args.common.output);
     let alias = aws.alias(subject).await?.map(|held| held.alias);
     if args.watch
-        && let Some(code) = watch::run(&located, alias.as_ref(), &args.alarms, args.poll, output).await?
+        && let Some(code) = watch::run(&located, alias.as_ref(), &args.watching, output).await?
     {
         return Ok(code);
     }

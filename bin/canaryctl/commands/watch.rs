@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use clap::Args;
 use controller::port::{Clock, Cloud};
 use controller::{Budget, Budgeted, remote_analysis};
 use project::Alarm;
 use report::{Prompt, Watch};
 use rollout::event::{Event, EventKind};
+use rollout::signal::check_together;
 use rollout::target::Subject;
 use rollout::timing::COUNTS_EVERY;
-use rollout::{Alias, Time};
+use rollout::{Alias, Signal, Time};
 use serde_json::Value;
 
 use crate::cli::artifact_args::Log;
@@ -23,15 +25,29 @@ use crate::target::resolve::Located;
 use crate::ui::print::print_json;
 use crate::ui::reporters::{Screen, TICK, screen};
 
+/// What is shown while a rollout is watched.
+#[derive(Debug, Args)]
+pub(crate) struct Watching {
+    /// An alarm to show, in addition to those in the configuration file; may be given several times
+    #[arg(long = "alarm", value_name = "NAME", value_parser = values::alarm, requires = "watch")]
+    alarms: Vec<values::Alarm>,
+    /// A signal in metrics to compare too, as `rollout` takes it, in addition to those in the configuration file; may be given several times
+    #[arg(long = "signal", value_name = "NAME=…", requires = "watch")]
+    signals: Vec<Signal>,
+    /// How often to read the alias and the alarms
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = values::poll, requires = "watch")]
+    poll: Duration,
+}
+
 /// Watches the rollout in progress until it ends; `None` where none is in progress.
 pub(crate) async fn run(
     located: &Located,
     alias: Option<&Alias>,
-    alarms: &[values::Alarm],
-    poll: Duration,
+    Watching { alarms, signals, poll }: &Watching,
     output: Output,
 ) -> Result<Option<u8>, Failure> {
     let Located { subject, session, .. } = located;
+    let signals = compared(signals, located)?;
     let mut home = Home::new(located, false);
     for alarm in alarms {
         home.has(alarm).await?;
@@ -43,13 +59,13 @@ pub(crate) async fn run(
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut view = View::new(output, session.clock);
     view.changed(report::status_json(subject, alias, now));
-    let mut monitor = Monitor { alarms, count_at: Some(cloud.time()), warning: None };
+    let mut monitor = Monitor { alarms, signals, count_at: Some(cloud.time()), warning: None };
     loop {
         events.extend(monitor.look(&cloud, subject, &mut watch).await);
         if view.show(&events) {
             return Ok(Some(0));
         }
-        view.pass(poll).await;
+        view.pass(*poll).await;
         events = match cloud.alias(subject).await {
             Ok(held) => {
                 let alias = held.map(|held| held.alias);
@@ -63,6 +79,7 @@ pub(crate) async fn run(
 
 struct Monitor {
     alarms: Vec<String>,
+    signals: Vec<Signal>,
     /// When invocations are counted next; never where that is not permitted.
     count_at: Option<Time>,
     warning: Option<String>,
@@ -80,7 +97,7 @@ impl Monitor {
         }
         if self.count_at.is_some_and(|at| now >= at) && !watch.note().phase.share().is_zero() {
             self.count_at = Some(now + COUNTS_EVERY);
-            match remote_analysis(cloud, subject, watch.note()).await {
+            match remote_analysis(cloud, subject, watch.note(), &self.signals).await {
                 Ok(found) => events.extend(found.map(|finding| watch.compared(&finding, now))),
                 Err(error) => {
                     self.count_at = self.count_at.filter(|_| error.failure != controller::port::Failure::Denied);
@@ -99,6 +116,19 @@ impl Monitor {
         self.warning = Some(why.clone());
         vec![watch.trouble(why, now)]
     }
+}
+
+/// The signals in metrics: those that were typed, and those of the file. A log is not queried once more for whoever only watches.
+fn compared(typed: &[Signal], located: &Located) -> Result<Vec<Signal>, Failure> {
+    if let Some(signal) = typed.iter().find(|signal| signal.is_in_logs()) {
+        let text = format!("signal `{}` is in a log: `--watch` compares metrics only", signal.name);
+        return Err(Failure::usage(format!("{text}\n  hint: each query of a log costs; `canaryctl analyze` counts in it once")));
+    }
+    let said = located.said.iter().flat_map(|said| &said.settings.signals).map(|at| &at.value);
+    let said = said.filter(|signal| !signal.is_in_logs() && typed.iter().all(|typed| typed.name != signal.name));
+    let signals: Vec<Signal> = typed.iter().chain(said).cloned().collect();
+    check_together(&signals).map_err(|error| Failure::usage(format!("`--signal`: {error}")))?;
+    Ok(signals)
 }
 
 fn names(typed: &[values::Alarm], located: &Located) -> Vec<String> {

@@ -59,10 +59,10 @@ pub(crate) fn unwritten(name: &str, error: &io::Error) -> String {
     format!("cannot write `{name}`: {error}; the rollout is not affected")
 }
 
-fn outputs(events: &[Event]) -> String {
+fn outputs(events: &[Event]) -> report::Safe {
     report::last_ending(events).map(|ending| report::github_outputs(&ending)).unwrap_or_default()
 }
 
-fn dotenv(events: &[Event]) -> String {
+fn dotenv(events: &[Event]) -> report::Safe {
     report::last_ending(events).map(|ending| report::dotenv(&ending)).unwrap_or_default()
 }

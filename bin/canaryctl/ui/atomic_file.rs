@@ -1,10 +1,10 @@
 //! How does a report get into its file? Whole or not at all, and never at the cost of a rollout.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use report::Reporter;
+use report::{Reporter, Safe};
 use rollout::event::{Event, EventKind};
 
 use crate::cli::artifact_args::Render;
@@ -34,9 +34,9 @@ impl AtTheEnd {
         self.done = true;
         let text = (self.render)(&self.events);
         if self.shared {
-            return OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(text.as_bytes());
+            return OpenOptions::new().create(true).append(true).open(&self.path).and_then(|mut file| text.write(&mut file));
         }
-        replace(&self.path, text.as_bytes())
+        replace(&self.path, &text)
     }
 }
 
@@ -53,15 +53,15 @@ impl Reporter for AtTheEnd {
 }
 
 /// Replaces the file atomically: no reader ever sees half of it.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, content: &Safe) -> io::Result<()> {
     // A link stays a link. A terminal or a pipe cannot be replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if fs::metadata(&path).is_ok_and(|known| !known.is_file()) {
-        return OpenOptions::new().write(true).open(&path)?.write_all(content);
+        return OpenOptions::new().write(true).open(&path).and_then(|mut file| content.write(&mut file));
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
     let (temporary, mut file) = temporary(&path, &name)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
+    let written = content.write(&mut file).and_then(|()| file.sync_all());
     let placed = written.and_then(|()| fs::rename(&temporary, &path));
     if placed.is_err() {
         let _ = fs::remove_file(&temporary);

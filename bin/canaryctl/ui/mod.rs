@@ -4,5 +4,6 @@ pub(crate) mod artifacts;
 mod atomic_file;
 pub(crate) mod interactive;
 mod keys;
+pub(crate) mod pager;
 pub(crate) mod print;
 pub(crate) mod reporters;

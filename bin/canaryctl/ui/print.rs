@@ -5,15 +5,17 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use report::Safe;
+
 use crate::cli::common::Output;
 use crate::error::Failure;
 
 pub(crate) fn print_error(message: &str) {
-    let _ = io::stderr().write_all(report::error_text(message, &[]).as_bytes());
+    write(&mut io::stderr(), &report::error_text(message, &[]));
 }
 
 pub(crate) fn print_info(text: &str) {
-    let _ = io::stderr().write_all(report::note(text).as_bytes());
+    write(&mut io::stderr(), &report::note(text));
 }
 
 /// Where the log of canaryctl itself goes. It quotes what servers say.
@@ -22,8 +24,7 @@ pub(crate) struct LogLines;
 impl Write for LogLines {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         // One event of the log at a time.
-        let page = report::page(&String::from_utf8_lossy(text));
-        io::stderr().write_all(page.as_bytes()).map(|()| text.len())
+        report::page(&String::from_utf8_lossy(text)).write(&mut io::stderr()).map(|()| text.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -41,18 +42,22 @@ pub(crate) fn print_note(output: Output, text: &str) {
 
 /// Text for a person, on stdout.
 pub(crate) fn print_out(text: &str) {
-    print_raw(&report::page(text));
+    print_safe(&report::page(text));
 }
 
 /// A document in JSON, or several, each with a line of its own or more.
 pub(crate) fn print_json(json: &str) {
-    print_raw(&report::json_page(json));
+    print_safe(&report::json_page(json));
 }
 
-/// Text of which no part is foreign, a script of the binary's own, on stdout. A closed output is not an error.
-pub(crate) fn print_raw(text: &str) {
-    let mut out = io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// What is safe already, on stdout.
+pub(crate) fn print_safe(text: &Safe) {
+    write(&mut io::stdout(), text);
+}
+
+/// A closed output is not an error.
+fn write(out: &mut impl Write, text: &Safe) {
+    let _ = text.write(out);
 }
 
 /// The result of a command: text, an error on stderr where the exit code is not 0, or a line of JSON.

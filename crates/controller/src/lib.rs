@@ -54,6 +54,7 @@ pub use iam::{Grant, Place, permissions, rollback_permissions};
 pub use identity::Identity;
 pub use interrupt::Interrupt;
 pub use log_query::{LogSearch, error_lines};
+pub use log_signals::log_signal_minutes;
 pub use manual_command::update_alias;
 pub use manual_rollback::{Order, Pruned, Rollback, pruned, rollback};
 pub use operate::{Ordered, operate};

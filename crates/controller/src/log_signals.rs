@@ -95,6 +95,21 @@ impl<'a> LogSignals<'a> {
     }
 }
 
+/// The minutes of the signals in the log of a past rollout, in their order; none of those in metrics.
+///
+/// # Errors
+/// Why the log could not be queried.
+pub async fn log_signal_minutes<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    pair: &VersionPair,
+    group: String,
+) -> Result<Vec<Vec<SignalMinute>>, String> {
+    let question = Question { group, pair: pair.clone(), from: pair.from, to: cloud.time() };
+    let counted = question.ask(cloud, clock).await?;
+    Ok(counted.counts.signals.into_iter().map(|minutes| minutes.into_values().collect()).collect())
+}
+
 /// What is asked of the log: which versions wrote, and in which requests a line matches.
 struct Question {
     group: String,

@@ -16,7 +16,7 @@ pub(crate) async fn probe<C: Cloud, K: Clock>(cloud: &C, clock: &K, candidate: &
         };
         if let Some(kind) = &reply.function_error {
             let why = thrown(&String::from_utf8_lossy(&reply.payload));
-            return Probe::Failed(format!("the candidate failed on {which}: {why} ({kind}){}", tail(&reply.log)));
+            return Probe::Failed(format!("the new version failed on {which}: {why} ({kind}){}", tail(&reply.log)));
         }
     }
     Probe::Passed(count)

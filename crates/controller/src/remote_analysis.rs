@@ -10,7 +10,7 @@ use rollout::comparison::AnalysisResult;
 use rollout::note::Note;
 use rollout::plan::Plan;
 use rollout::target::Subject;
-use rollout::{Schedule, Time, Weight};
+use rollout::{Schedule, Signal, Time, Weight};
 
 use crate::expectation::{Counted, SignalPast};
 use crate::log_signals::LogCounts;
@@ -20,20 +20,26 @@ use crate::request::Request;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Counts the invocations of both versions since the rollout began; `None` while there are no two versions that share traffic.
+/// Counts the invocations of both versions since the rollout began, and these signals, of which none may be in a log; `None` while there are no two versions that share traffic.
 ///
 /// # Errors
 /// What the cloud gave.
-pub async fn remote_analysis<C: Cloud>(cloud: &C, subject: &Subject, note: &Note) -> Result<Option<AnalysisResult>, CloudError> {
+pub async fn remote_analysis<C: Cloud>(
+    cloud: &C,
+    subject: &Subject,
+    note: &Note,
+    signals: &[Signal],
+) -> Result<Option<AnalysisResult>, CloudError> {
     let (Some(stable), Some(candidate), Some(plan)) = (note.stable, note.candidate, usual_plan(subject, note)) else {
         return Ok(None);
     };
+    let plan = Plan { signals: signals.to_vec(), ..plan };
     // The minute in which it began may have invocations of an earlier rollout of the same versions.
     let from = Time::from_secs(note.started_at.as_secs().div_ceil(60) * 60);
-    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: Vec::new() };
+    let pair = VersionPair { subject: subject.clone(), stable, candidate, from, limits: None, signals: signals.to_vec() };
     let counted = cloud.counts(&[pair]).await.answer.pop().transpose()?.unwrap_or_default();
     let (minutes, past, logs, now) = (&counted.minutes, &SignalPast::default(), &LogCounts::default(), cloud.time());
-    let of = Counted { plan: &plan, note, minutes, baseline: &None, signals: &[], past, logs, reason: None, now };
+    let of = Counted { plan: &plan, note, minutes, baseline: &None, signals: &counted.signals, past, logs, reason: None, now };
     Ok(find(&of).ok())
 }
 

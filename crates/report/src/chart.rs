@@ -79,7 +79,8 @@ fn described(record: &Record, minutes: &[&Count]) -> String {
         let _ = write!(text, " At the end: {}; evidence {evidence} of {threshold}.", count.why);
         if let Some(slow) = &count.numbers.slow {
             let percent = [slow.stable_percent, slow.candidate_percent].map(Thousandths::percent);
-            let _ = write!(text, " {} of stable's invocations and {} of the candidate's were slow.", percent[0], percent[1]);
+            let _ =
+                write!(text, " {} of the old version's invocations and {} of the new one's were slow.", percent[0], percent[1]);
         }
     }
     if let Some((at, why)) = &record.rollback {
@@ -299,7 +300,7 @@ fn slow_heading(slow: &Slow) -> String {
     let limits = if (stable - candidate).abs() < 1.0 {
         format!("over {stable:.0} ms")
     } else {
-        format!("over {stable:.0} ms for stable and {candidate:.0} ms for the candidate")
+        format!("over {stable:.0} ms for the old version and {candidate:.0} ms for the new one")
     };
     let evidence = figure(slow.ln_evidence);
     let worth = if slow.enforced { format!("evidence {evidence}, rolls back like errors") } else { "report only".to_owned() };

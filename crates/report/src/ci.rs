@@ -15,6 +15,7 @@ use crate::ci::part::Part;
 use crate::ending::Block;
 use crate::plain::Lines;
 use crate::rollout_state::Story;
+use crate::safe::{Out, Safe};
 use crate::{github, gitlab};
 
 /// Whose log it is.
@@ -29,7 +30,7 @@ pub enum System {
 /// Writes the log of a CI system.
 #[derive(Debug)]
 pub struct Ci<W> {
-    out: W,
+    out: Out<W>,
     system: System,
     lines: Lines,
     open: Option<Part>,
@@ -38,7 +39,7 @@ pub struct Ci<W> {
 impl<W: Write> Ci<W> {
     /// A reporter that writes to `out` for this system.
     pub fn new(out: W, system: System) -> Self {
-        Self { out, system, lines: Lines::default(), open: None }
+        Self { out: Out::new(out), system, lines: Lines::default(), open: None }
     }
 
     /// The same for several functions at a time.
@@ -47,20 +48,20 @@ impl<W: Write> Ci<W> {
     }
 
     /// What comes before the event's own lines: the end of a part, the start of the next.
-    fn turn(&mut self, event: &Event, text: &mut String) {
+    fn turn(&mut self, event: &Event, text: &mut Safe) {
         let next = part(event, self.open);
         if next == self.open {
             return;
         }
         if let Some(open) = self.open {
-            text.push_str(&match self.system {
-                System::GitHub => github::GROUP_END.to_owned(),
+            text.push(&match self.system {
+                System::GitHub => github::group_end(),
                 System::GitLab => gitlab::section_end(open, event.at),
             });
         }
         if let Some(part) = next {
             let subject = self.lines.subject();
-            text.push_str(&match self.system {
+            text.push(&match self.system {
                 System::GitHub => github::group(part, &subject),
                 System::GitLab => gitlab::section_start(part, &subject, event.at),
             });
@@ -87,27 +88,26 @@ fn part(event: &Event, open: Option<Part>) -> Option<Part> {
 
 impl<W: Write> Reporter for Ci<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        let mut text = String::new();
+        let mut text = Safe::default();
         let lines = self.lines.tell(event);
         self.turn(event, &mut text);
         for line in lines {
-            text.push_str(&line);
-            text.push('\n');
+            text.push(&line);
+            text.end_line(false);
         }
         if self.system == System::GitHub {
             let subject = self.lines.story(event).map(Story::subject).unwrap_or_default();
             if let EventKind::Warning { text: warning, transient: false } = &event.what {
-                text.push_str(&github::annotation("warning", &subject, warning));
+                text.push(&github::annotation("warning", &subject, warning));
             }
             if let Some(ending) = event.ending().filter(|ending| self.lines.stands_out(ending)) {
                 let block = Block::of(self.lines.story(event).unwrap_or(&Story::default()), ending);
-                text.push_str(&github::verdict(&block, &subject));
+                text.push(&github::verdict(&block, &subject));
             }
             if let EventKind::GroupOutcome(outcome) = &event.what {
-                text.push_str(&github::verdict(&Block::of_a_group(outcome), &self.lines.subject()));
+                text.push(&github::verdict(&Block::of_a_group(outcome), &self.lines.subject()));
             }
         }
-        self.out.write_all(text.as_bytes())?;
-        self.out.flush()
+        self.out.put(&text)
     }
 }

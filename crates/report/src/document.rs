@@ -7,15 +7,16 @@ use serde_json::{Value, json};
 
 use crate::group;
 use crate::record::{Record, records};
+use crate::safe::{Safe, json_page};
 
 /// The report about the rollouts of these events, as one JSON document. Keys are only ever added.
-pub fn document(events: &[Event]) -> String {
+pub fn document(events: &[Event]) -> Safe {
     let rollouts: Vec<Value> = records(events).iter().map(rollout).collect();
     let mut document = json!({ "v": FORMAT, "type": "report", "rollouts": rollouts });
     if let Some(outcome) = group::outcome(events) {
         document["several"] = json!({ "exit_code": outcome.exit_code, "together": outcome.together });
     }
-    format!("{document:#}\n")
+    json_page(&format!("{document:#}\n"))
 }
 
 fn rollout(record: &Record) -> Value {

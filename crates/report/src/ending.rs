@@ -21,7 +21,7 @@ use crate::styled::{Line, Tone, row};
 pub fn end_block(event: &Event) -> Option<String> {
     let mut story = Story::default();
     story.add(event);
-    Some(joined(&Block::of(&story, event.ending()?).lines(None, false)))
+    Some(joined(&Block::of(&story, event.ending()?).lines()))
 }
 
 #[derive(Clone, Debug)]
@@ -74,7 +74,12 @@ impl Block {
     }
 
     /// The lines of the end. If they do not fit in `width` columns, the durations get their own line.
-    pub(crate) fn lines(&self, width: Option<usize>, color: bool) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.styled(None).iter().map(|line| line.render(usize::MAX, false).to_string()).collect()
+    }
+
+    /// The same with colours, for a terminal of this width.
+    pub(crate) fn styled(&self, width: Option<usize>) -> Vec<Line> {
         let Self { verdict, spent, .. } = self;
         let first = Line::of(verdict.tone, format!("{} {}", verdict.mark(), verdict.word));
         let first = first.with(Tone::Strong, format!("   {}", verdict.sentence));
@@ -94,7 +99,7 @@ impl Block {
         shown.extend(self.exposed.iter().flat_map(|text| rows("exposed", &within(text))));
         shown.extend(rows("now", &within(&self.now)));
         shown.extend(rows("next", &next(&self.next, width)));
-        shown.iter().map(|line| line.render(usize::MAX, color)).collect()
+        shown
     }
 }
 

@@ -23,7 +23,7 @@ impl Saved {
     /// The block of every rollout whose end is not among the events: where it was when they stop.
     pub fn unfinished(&self) -> String {
         let open = records(&self.events).into_iter().filter(|record| record.ending.is_none());
-        open.map(|record| joined(&record.block().lines(None, false))).collect()
+        open.map(|record| joined(&record.block().lines())).collect()
     }
 }
 

@@ -24,7 +24,7 @@ use crate::tables::verdict_word;
 pub fn explanation(events: &[Event]) -> String {
     let mut text = Vec::new();
     for record in &records(events) {
-        let mut page = record.block().lines(None, false);
+        let mut page = record.block().lines();
         let otherwise = ("What would have changed the outcome", otherwise(record));
         for (title, rows) in [("What the decision was based on", grounds(record)), otherwise] {
             if !rows.is_empty() {

@@ -104,3 +104,24 @@ fn figure(of: Thousandths) -> String {
         number => format!("{number:.0}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_price_of_a_log_is_that_of_what_is_read() {
+        let read =
+            |bytes_an_hour| log_cost(&LogCost { group: "/aws/lambda/hello".to_owned(), queries_an_hour: 120, bytes_an_hour });
+        let charged = "CloudWatch charges $0.005 for each GB in most Regions";
+        assert_eq!(read(None), format!("signals in /aws/lambda/hello: 120 queries an hour, {charged}"));
+        for (bytes, price) in [
+            (40_000_000_000, "40,000 MB read and $0.20"),
+            (1_000_000_000, "1,000 MB read and $0.0050"),
+            (1, "1 MB read and $0.0001"),
+        ] {
+            let text = format!("signals in /aws/lambda/hello: 120 queries an hour, about {price} an hour; {charged}");
+            assert_eq!(read(Some(bytes)), text);
+        }
+    }
+}

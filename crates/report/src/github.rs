@@ -4,21 +4,23 @@ use rollout::event::RolloutSummary;
 
 use crate::ci::part::Part;
 use crate::ending::Block;
-use crate::safe::{github_data, github_output, github_property, one_line};
+use crate::safe::{Safe, github_command, github_output, one_line};
 use crate::styled::Tone;
 
-pub(crate) const GROUP_END: &str = "::endgroup::\n";
+pub(crate) fn group_end() -> Safe {
+    github_command("endgroup", None, "")
+}
 
-pub(crate) fn group(part: Part, subject: &str) -> String {
-    format!("::group::{}\n", github_data(&one_line(&format!("{} {subject}", part.words().1))))
+pub(crate) fn group(part: Part, subject: &str) -> Safe {
+    github_command("group", None, &one_line(&format!("{} {subject}", part.words().1)))
 }
 
 /// A line that is also shown at the top of the run.
-pub(crate) fn annotation(kind: &str, title: &str, text: &str) -> String {
-    format!("::{kind} title={}::{}\n", github_property(title), github_data(text))
+pub(crate) fn annotation(kind: &str, title: &str, text: &str) -> Safe {
+    github_command(kind, Some(title), text)
 }
 
-pub(crate) fn verdict(block: &Block, subject: &str) -> String {
+pub(crate) fn verdict(block: &Block, subject: &str) -> Safe {
     let kind = match block.verdict.tone {
         Tone::Good => "notice",
         Tone::Warn => "warning",
@@ -49,19 +51,6 @@ pub(crate) fn values(ending: &RolloutSummary) -> Vec<(&'static str, String)> {
 }
 
 /// The lines of `$GITHUB_OUTPUT`: the outputs of the step.
-pub fn github_outputs(ending: &RolloutSummary) -> String {
+pub fn github_outputs(ending: &RolloutSummary) -> Safe {
     values(ending).into_iter().map(|(name, value)| github_output(name, &value)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_stays_one_line_and_one_command() {
-        assert_eq!(
-            annotation("error", "a:b, 5%", "5%\r\n::set-output name=x::y"),
-            "::error title=a%3Ab%2C 5%25::5%25%0A::set-output name=x::y\n"
-        );
-    }
 }

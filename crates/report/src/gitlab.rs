@@ -5,19 +5,19 @@ use rollout::event::RolloutSummary;
 
 use crate::ci::part::Part;
 use crate::github::values;
-use crate::safe::one_line;
+use crate::safe::{Safe, gitlab_section, variable};
 
-pub(crate) fn section_start(part: Part, subject: &str, at: Time) -> String {
+pub(crate) fn section_start(part: Part, subject: &str, at: Time) -> Safe {
     let (name, title) = part.words();
-    format!("\u{1b}[0Ksection_start:{}:canaryctl_{name}\r\u{1b}[0K{} {}\n", at.as_secs(), title, one_line(subject))
+    gitlab_section("start", at, name, &format!("{title} {subject}"))
 }
 
-pub(crate) fn section_end(part: Part, at: Time) -> String {
-    format!("\u{1b}[0Ksection_end:{}:canaryctl_{}\r\u{1b}[0K\n", at.as_secs(), part.words().0)
+pub(crate) fn section_end(part: Part, at: Time) -> Safe {
+    gitlab_section("end", at, part.words().0, "")
 }
 
-/// The lines of a dotenv file: `CANARYCTL_OUTCOME=promoted` and the like. A value there has one line, and no escapes.
-pub fn dotenv(ending: &RolloutSummary) -> String {
-    let line = |(name, value): (&str, String)| format!("CANARYCTL_{}={}\n", name.to_uppercase(), one_line(&value));
+/// The lines of a dotenv file: `CANARYCTL_OUTCOME=promoted` and the like.
+pub fn dotenv(ending: &RolloutSummary) -> Safe {
+    let line = |(name, value): (&str, String)| variable(&format!("CANARYCTL_{}", name.to_uppercase()), &value);
     values(ending).into_iter().map(line).collect()
 }

@@ -15,12 +15,12 @@ use crate::chart::chart;
 use crate::ending::Block;
 use crate::group;
 use crate::record::{Record, records};
-use crate::safe::{clean, prose};
+use crate::safe::{Safe, clean, html_page, prose};
 use crate::styled::Tone;
 use crate::tables::{self, Cell, Table};
 
 /// The page about the rollouts of these events, from their saved form or as they came.
-pub fn html(events: &[Event]) -> String {
+pub fn html(events: &[Event]) -> Safe {
     let records = records(events);
     let several = group::outcome(events);
     let title = match (several, records.as_slice()) {
@@ -54,7 +54,7 @@ pub fn html(events: &[Event]) -> String {
             }
         }
     };
-    page.into_string()
+    html_page(page)
 }
 
 const STYLE: &str = include_str!("page.css");
@@ -142,9 +142,9 @@ fn spent(record: &Record, spent: &str) -> String {
 fn legend(record: &Record) -> Markup {
     let name = |version: Option<Version>| version.map_or_else(|| "?".to_owned(), |version| version.to_string());
     html! {
-        span class="key key-candidate" {} " " (name(record.story.candidate)) ", the candidate"
+        span class="key key-candidate" {} " " (name(record.story.candidate)) ", the new version"
         @if record.compared() {
-            " · " span class="key key-stable" {} " " (name(record.story.stable())) ", stable"
+            " · " span class="key key-stable" {} " " (name(record.story.stable())) ", the old version"
             " · errors: when they were invoked, evidence: when it was counted"
         }
         @if record.counts.iter().any(|count| count.numbers.seen_percent.is_some()) { " · rings: measured traffic" }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::Reporter;
-use crate::safe::json_page;
+use crate::safe::{Out, json_page};
 
 /// An object about an alias: what every one of them has, and `fields`.
 pub fn object(kind: &str, at: Time, subject: &Subject, mut fields: Value) -> Value {
@@ -23,20 +23,18 @@ pub fn object(kind: &str, at: Time, subject: &Subject, mut fields: Value) -> Val
 /// Writes every event as one line of JSON.
 #[derive(Debug)]
 pub struct Json<W> {
-    out: W,
+    out: Out<W>,
 }
 
 impl<W: Write> Json<W> {
     /// A reporter that writes to `out`.
     pub fn new(out: W) -> Self {
-        Self { out }
+        Self { out: Out::new(out) }
     }
 
     pub(crate) fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
         // Whole lines only: a reader at the other end of a pipe must never meet half of one.
-        let line = json_page(&serde_json::to_string(line)?) + "\n";
-        self.out.write_all(line.as_bytes())?;
-        self.out.flush()
+        self.out.put(&json_page(&(serde_json::to_string(line)? + "\n")))
     }
 }
 

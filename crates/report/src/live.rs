@@ -5,8 +5,8 @@
 use std::io::{self, Write};
 
 use crossterm::cursor::MoveUp;
+use crossterm::terminal;
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate};
-use crossterm::{queue, terminal};
 use rollout::Time;
 use rollout::event::{Event, EventKind};
 
@@ -15,6 +15,7 @@ use crate::ending::Block;
 use crate::live_frame::{LiveState, ROWS, rows as rows_of};
 use crate::plain::Lines;
 use crate::prompt::Prompt;
+use crate::safe::{Out, Safe};
 
 /// How large the terminal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ const LEAST_ROWS: usize = 10;
 /// Draws one block and redraws it in place; in a terminal that is too small it writes plain lines.
 #[derive(Debug)]
 pub struct Live<W> {
-    out: W,
+    out: Out<W>,
     size: Size,
     color: bool,
     state: LiveState,
@@ -48,7 +49,7 @@ impl<W: Write> Live<W> {
     /// A live view on the terminal behind `out`. Without `color` it makes the same sense.
     pub fn new(out: W, size: Size, color: bool) -> Self {
         let (state, lines, drawn) = (LiveState::default(), Lines::default(), Vec::new());
-        Self { out, size, color, state, lines, drawn, now: Time::default(), of_a_group: false, ended: false }
+        Self { out: Out::new(out), size, color, state, lines, drawn, now: Time::default(), of_a_group: false, ended: false }
     }
 
     /// The same of several functions at a time.
@@ -70,51 +71,51 @@ impl<W: Write> Live<W> {
     }
 
     /// Queues the move to where the frame began.
-    fn rise(&mut self, buffer: &mut Vec<u8>, columns: usize) -> io::Result<usize> {
+    fn rise(&mut self, buffer: &mut Safe, columns: usize) -> usize {
         // After a change of size the terminal has wrapped the lines that became too long.
         let rows: usize = self.drawn.drain(..).map(|width| width.max(1).div_ceil(columns.max(1))).sum();
         if rows > 0 {
-            queue!(buffer, MoveUp(u16::try_from(rows).unwrap_or(u16::MAX)))?;
+            buffer.command(MoveUp(u16::try_from(rows).unwrap_or(u16::MAX)));
         }
-        buffer.push(b'\r');
-        Ok(rows)
+        buffer.carriage_return();
+        rows
     }
 
-    fn draw(&mut self, above: &[String]) -> io::Result<()> {
+    fn draw(&mut self, above: &[Safe]) -> io::Result<()> {
         let size = self.size();
         let (columns, rows) = size;
-        let mut buffer = Vec::new();
-        queue!(buffer, BeginSynchronizedUpdate)?;
-        let was_high = self.rise(&mut buffer, columns)? > 0;
+        let mut buffer = Safe::default();
+        buffer.command(BeginSynchronizedUpdate);
+        let was_high = self.rise(&mut buffer, columns) > 0;
         // Written over line by line: a screen that is cleared whole goes into the scrollback of some terminals, again and again.
         for line in above {
-            put(&mut buffer, line)?;
+            put(&mut buffer, line);
         }
         if !self.ended && !Self::is_small(size) {
             // The last column stays free: some terminals wrap as soon as it is written.
             let width = columns - 1;
             // Where a terminal is narrower than it says, or letters are wider, a line is cut and stays one row.
-            queue!(buffer, DisableLineWrap)?;
+            buffer.command(DisableLineWrap);
             for line in rows_of(&self.state, self.now, width).fitted(ROWS.min(rows - 1)) {
-                put(&mut buffer, &line.render(width, self.color))?;
+                put(&mut buffer, &line.render(width, self.color));
                 self.drawn.push(line.width().min(width));
             }
-            queue!(buffer, EnableLineWrap)?;
+            buffer.command(EnableLineWrap);
         }
         if above.is_empty() && self.drawn.is_empty() && was_high {
-            put(&mut buffer, "")?;
-            queue!(buffer, Clear(ClearType::FromCursorDown), MoveUp(1))?;
+            put(&mut buffer, &Safe::default());
+            buffer.command(Clear(ClearType::FromCursorDown));
+            buffer.command(MoveUp(1));
         } else {
-            queue!(buffer, Clear(ClearType::FromCursorDown))?;
+            buffer.command(Clear(ClearType::FromCursorDown));
         }
-        queue!(buffer, EndSynchronizedUpdate)?;
+        buffer.command(EndSynchronizedUpdate);
         // One write a frame: half a frame is never seen.
-        self.out.write_all(&buffer)?;
-        self.out.flush()
+        self.out.put(&buffer)
     }
 
     /// The lines that stay above the frame, because they must not be lost.
-    fn lasting(&self, event: &Event, lines: Vec<String>, size: (usize, usize)) -> Vec<String> {
+    fn lasting(&self, event: &Event, lines: Vec<Safe>, size: (usize, usize)) -> Vec<Safe> {
         #[expect(clippy::wildcard_enum_match_arm, reason = "every other event can be lost")]
         let block = match &event.what {
             EventKind::GroupOutcome(outcome) => Block::of_a_group(outcome),
@@ -123,20 +124,20 @@ impl<W: Write> Live<W> {
             EventKind::Outcome(_) | EventKind::Warning { .. } | EventKind::HookFailed { .. } => return lines,
             _ => return if Self::is_small(size) { lines } else { Vec::new() },
         };
-        [String::new()].into_iter().chain(block.lines(Some(size.0), self.color)).collect()
+        let block = block.styled(Some(size.0)).into_iter().map(|line| line.render(usize::MAX, self.color));
+        [Safe::default()].into_iter().chain(block).collect()
     }
 }
 
 /// Queues one line over the old one.
-fn put(buffer: &mut Vec<u8>, line: &str) -> io::Result<()> {
+fn put(buffer: &mut Safe, line: &Safe) {
     // The whole line, so that the terminal forgets that it went on in the next one.
-    queue!(buffer, Clear(ClearType::CurrentLine))?;
-    buffer.extend_from_slice(line.as_bytes());
+    buffer.command(Clear(ClearType::CurrentLine));
+    buffer.push(line);
     // Of a long one that goes on in the next row, its rest.
-    queue!(buffer, Clear(ClearType::UntilNewLine))?;
+    buffer.command(Clear(ClearType::UntilNewLine));
     // A carriage return too: reading keys may have switched the terminal to raw mode.
-    buffer.extend_from_slice(b"\r\n");
-    Ok(())
+    buffer.end_line(true);
 }
 
 impl<W: Write> Reporter for Live<W> {
@@ -160,7 +161,7 @@ impl<W: Write> Reporter for Live<W> {
         }
         self.state.prompt = prompt.clone();
         let line = prompt.line(&self.state.story).filter(|_| prompt.lasts() && Self::is_small(self.size()));
-        let above: Vec<String> = line.iter().map(|line| line.render(usize::MAX, self.color)).collect();
+        let above: Vec<Safe> = line.iter().map(|line| line.render(usize::MAX, self.color)).collect();
         if self.state.is_blank() && above.is_empty() { Ok(()) } else { self.draw(&above) }
     }
 

@@ -72,7 +72,7 @@ impl LiveState {
 
 /// The live view at `now` in at most `width` columns and 24 rows. With `color`, escape codes for colours and no others.
 pub fn frame(state: &LiveState, now: Time, width: usize, color: bool) -> Vec<String> {
-    rows(state, now, width).fitted(ROWS).into_iter().map(|line| line.render(width, color)).collect()
+    rows(state, now, width).fitted(ROWS).into_iter().map(|line| line.render(width, color).to_string()).collect()
 }
 
 /// The live view at `now`, made for `width` columns and not yet cut to them.

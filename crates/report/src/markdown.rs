@@ -8,14 +8,14 @@ use rollout::health::clock;
 use crate::ending::Block;
 use crate::group;
 use crate::record::records;
-use crate::safe::{code, plain};
+use crate::safe::{Safe, code, markdown_page, plain};
 use crate::tables::{self, Cell, Table};
 
 /// The most rows of a table: CI systems drop a summary that is too long.
 const ROWS: usize = 100;
 
 /// The report about the rollouts of these events, in Markdown.
-pub fn markdown(events: &[Event]) -> String {
+pub fn markdown(events: &[Event]) -> Safe {
     let mut page = String::new();
     if let Some(outcome) = group::outcome(events) {
         verdict(&mut page, &Block::of_a_group(outcome), &[]);
@@ -37,7 +37,7 @@ pub fn markdown(events: &[Event]) -> String {
             table(&mut page, &shown);
         }
     }
-    if page.is_empty() { "There are no events.\n".to_owned() } else { page }
+    markdown_page(if page.is_empty() { "There are no events.\n" } else { &page })
 }
 
 fn verdict(page: &mut String, block: &Block, warnings: &[String]) {

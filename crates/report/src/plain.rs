@@ -12,32 +12,35 @@ use crate::Reporter;
 use crate::ending::Block;
 use crate::messages::{LogLine, sentences};
 use crate::rollout_state::Story;
-use crate::safe::inert;
+use crate::safe::{Out, Safe, inert};
 
 /// Writes plain lines.
 #[derive(Debug)]
 pub struct Plain<W> {
-    out: W,
+    out: Out<W>,
     lines: Lines,
 }
 
 impl<W: Write> Plain<W> {
     /// A reporter that writes to `out`.
     pub fn new(out: W) -> Self {
-        Self { out, lines: Lines::default() }
+        Self { out: Out::new(out), lines: Lines::default() }
     }
 
     /// The same for several functions at a time: each one's end is a line, and the end of all of them a block.
     pub fn of_a_group(out: W) -> Self {
-        Self { out, lines: Lines::of_a_group() }
+        Self { out: Out::new(out), lines: Lines::of_a_group() }
     }
 }
 
 impl<W: Write> Reporter for Plain<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        let text: String = self.lines.tell(event).into_iter().map(|line| line + "\n").collect();
-        self.out.write_all(text.as_bytes())?;
-        self.out.flush()
+        let mut text = Safe::default();
+        for line in self.lines.tell(event) {
+            text.push(&line);
+            text.end_line(false);
+        }
+        self.out.put(&text)
     }
 }
 
@@ -62,7 +65,7 @@ impl Lines {
     }
 
     /// Takes an event into account and gives its lines.
-    pub(crate) fn tell(&mut self, event: &Event) -> Vec<String> {
+    pub(crate) fn tell(&mut self, event: &Event) -> Vec<Safe> {
         if let EventKind::GroupOutcome(outcome) = &event.what {
             return block(&Block::of_a_group(outcome)).iter().map(|line| inert(line)).collect();
         }
@@ -122,5 +125,5 @@ fn written(at: Time, subject: &str, widest: usize, line: &LogLine) -> Vec<String
 }
 
 fn block(block: &Block) -> Vec<String> {
-    [String::new()].into_iter().chain(block.lines(None, false)).collect()
+    [String::new()].into_iter().chain(block.lines()).collect()
 }

@@ -56,7 +56,7 @@ impl Prompt {
     /// The last lines of the view, in `width` columns.
     pub(crate) fn foot(&self, story: &Story, width: usize) -> Vec<Line> {
         if story.restored.is_some_and(|(_, version)| version.is_some()) {
-            return vec![Line::of(Tone::Dim, "  all traffic is back; the log is searched for the reason, 15s at most")];
+            return vec![Line::of(Tone::Dim, "  all traffic is back; the report is finished, 15s at most")];
         }
         let rollback = story.stable().map(|_| {
             let command = format!("canaryctl rollback {}", operand(&story.function, &story.alias));

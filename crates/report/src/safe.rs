@@ -1,8 +1,84 @@
 //! How is foreign text written safely? Always as text: on a terminal, in a page, in the log of a CI system and in the files that it reads.
 //!
-//! Hooks, alarms, functions and people can send any text. Each kind of output has its own function here; nothing else escapes.
+//! Hooks, alarms, functions and people can send any text. Each kind of output has its own function here; nothing else escapes. What they
+//! make is [`Safe`], and what writes takes nothing else.
 
+use std::fmt;
+use std::io::{self, Write};
+use std::ops::Deref;
+
+use crossterm::Command;
 use maud::{Markup, html};
+use rollout::Time;
+
+/// Text that may be written, because it has been through this file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Safe(String);
+
+impl Safe {
+    /// Writes all of it at once: a reader at the other end of a pipe never meets half of it.
+    ///
+    /// # Errors
+    /// What the output gives.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(self.0.as_bytes())?;
+        out.flush()
+    }
+
+    pub(crate) fn push(&mut self, more: &Self) {
+        self.0.push_str(&more.0);
+    }
+
+    /// Its end in a file or a pipe; in a terminal that may be in raw mode, where it needs a carriage return too.
+    pub(crate) fn end_line(&mut self, raw: bool) {
+        self.0.push_str(if raw { "\r\n" } else { "\n" });
+    }
+
+    /// What moves the cursor or clears a line, of this program's own.
+    pub(crate) fn command(&mut self, command: impl Command) {
+        // Writing to a string does not fail.
+        let _ = command.write_ansi(&mut self.0);
+    }
+
+    pub(crate) fn carriage_return(&mut self) {
+        self.0.push('\r');
+    }
+}
+
+impl Deref for Safe {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Safe {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromIterator<Safe> for Safe {
+    fn from_iter<T: IntoIterator<Item = Self>>(all: T) -> Self {
+        Self(all.into_iter().map(|one| one.0).collect())
+    }
+}
+
+/// An output that takes nothing else.
+#[derive(Debug)]
+pub(crate) struct Out<W>(W);
+
+impl<W: Write> Out<W> {
+    pub(crate) fn new(out: W) -> Self {
+        Self(out)
+    }
+
+    pub(crate) fn put(&mut self, text: &Safe) -> io::Result<()> {
+        text.write(&mut self.0)
+    }
+}
 
 /// A foreign text's lines without anything that moves a cursor or a colour.
 pub(crate) fn clean_lines(text: &str) -> Vec<String> {
@@ -93,24 +169,71 @@ pub(crate) fn code(text: &str) -> String {
 }
 
 /// The line without anything that a CI system reads as a command.
-pub(crate) fn inert(line: &str) -> String {
-    broken(clean(line))
+pub(crate) fn inert(line: &str) -> Safe {
+    Safe(broken(clean(line)))
 }
 
 /// The same of every line of a text, each with a line end.
-pub fn note(text: &str) -> String {
-    text.lines().map(|line| inert(line) + "\n").collect()
+pub fn note(text: &str) -> Safe {
+    Safe(text.lines().map(|line| inert(line).0 + "\n").collect())
 }
 
-/// Text for people, of which parts are foreign: no line of it is a command to a CI system. Colours stay.
-pub fn page(text: &str) -> String {
-    text.split_inclusive('\n').map(|line| broken(line.to_owned())).collect()
+/// Text for people, of which parts are foreign: no line of it is a command to a CI system, and nothing moves the cursor. Colours stay.
+pub fn page(text: &str) -> Safe {
+    Safe(still(text).split_inclusive('\n').map(|line| broken(line.to_owned())).collect())
+}
+
+/// The text without control characters, but for line ends, tabs and colours.
+fn still(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let colour = rest.strip_prefix("\u{1b}[").and_then(|after| {
+            let digits = after.find(|letter: char| !letter.is_ascii_digit() && letter != ';')?;
+            after.get(digits..)?.starts_with('m').then_some("\u{1b}[".len() + digits + 1)
+        });
+        let length = colour.unwrap_or(letter.len_utf8());
+        let (piece, after) = rest.split_at(length);
+        if colour.is_some() || !letter.is_control() || letter == '\n' || letter == '\t' {
+            kept.push_str(piece);
+        }
+        rest = after;
+    }
+    kept
 }
 
 /// A document in JSON without what a CI system reads as a command, wherever it stands in a line. It means the same.
-pub fn json_page(json: &str) -> String {
+pub fn json_page(json: &str) -> Safe {
     // Only strings have this character in them.
-    json.replace("##", "\\u0023#")
+    Safe(json.replace("##", "\\u0023#"))
+}
+
+/// A script of this program's own, of which no part is foreign.
+pub fn script(text: &str) -> Safe {
+    Safe(text.to_owned())
+}
+
+/// A page whose parts were escaped by [`prose`], or by what made the page.
+pub(crate) fn html_page(page: Markup) -> Safe {
+    Safe(page.into_string())
+}
+
+/// A page whose parts were escaped by [`plain`] and [`code`].
+pub(crate) fn markdown_page(page: &str) -> Safe {
+    Safe(still(page))
+}
+
+/// Parts of one line, each with its colour if it has one, and what stands at the end.
+pub(crate) fn painted<'a>(parts: impl IntoIterator<Item = (Option<&'a str>, &'a str)>, end: &str) -> Safe {
+    let mut line = String::new();
+    for (colour, part) in parts {
+        let part = shown(part);
+        match colour {
+            Some(colour) => line.extend(["\u{1b}[", colour, "m", &part, "\u{1b}[0m"]),
+            None => line.push_str(&part),
+        }
+    }
+    Safe(line + end)
 }
 
 /// The line with a space or a bar in everything that begins a command: of GitHub and Azure, also in the middle of a line, and of `TeamCity`.
@@ -137,27 +260,43 @@ const COMMANDS: [&str; 3] = ["", "vso", "teamcity"];
 /// An ARN has at most 140 characters, an alarm's name 255.
 const LONGEST_NAME: usize = 255;
 
+/// A command to GitHub, on a line of its own.
+pub(crate) fn github_command(kind: &str, title: Option<&str>, text: &str) -> Safe {
+    let title = title.map(|title| format!(" title={}", github_property(title))).unwrap_or_default();
+    Safe(format!("::{kind}{title}::{}\n", github_data(text)))
+}
+
+/// Begins or ends a section of GitLab's log; `title` is shown there.
+pub(crate) fn gitlab_section(mark: &str, at: Time, name: &str, title: &str) -> Safe {
+    Safe(format!("\u{1b}[0Ksection_{mark}:{}:canaryctl_{name}\r\u{1b}[0K{}\n", at.as_secs(), one_line(title)))
+}
+
+/// A line of a dotenv file: a value has one line, and no escapes.
+pub(crate) fn variable(name: &str, value: &str) -> Safe {
+    Safe(format!("{name}={}\n", one_line(value)))
+}
+
 /// The text of a command to GitHub: what would end the line, or begin an escape, is escaped, and the older form of a command is broken.
-pub(crate) fn github_data(text: &str) -> String {
+fn github_data(text: &str) -> String {
     let lines = clean_lines(text).join("\n").replace("##[", "## [");
     lines.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A property of such a command, which colons and commas would end.
-pub(crate) fn github_property(text: &str) -> String {
+fn github_property(text: &str) -> String {
     github_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// One of the outputs for later steps of GitHub. The end mark is a word that the value does not contain.
-pub(crate) fn github_output(name: &str, value: &str) -> String {
+pub(crate) fn github_output(name: &str, value: &str) -> Safe {
     if !value.contains(['\n', '\r']) {
-        return format!("{name}={value}\n");
+        return Safe(format!("{name}={value}\n"));
     }
     let mut mark = "END".to_owned();
     while value.contains(&mark) {
         mark.push('_');
     }
-    format!("{name}<<{mark}\n{value}\n{mark}\n")
+    Safe(format!("{name}<<{mark}\n{value}\n{mark}\n"))
 }
 
 #[cfg(test)]
@@ -194,16 +333,31 @@ mod tests {
     fn foreign_texts_cannot_command_a_ci_system() {
         let text = "error: no\n  ::error::x\n::set-output name=a::b\na ##[command]b ##vso[task]c ##teamcity[d] \u{1b}[1mbold\u{1b}[0m\n# ## a::b";
         assert_eq!(
-            page(text),
+            &*page(text),
             "error: no\n  | ::error::x\n| ::set-output name=a::b\na ## [command]b ## vso[task]c ## teamcity[d] \u{1b}[1mbold\u{1b}[0m\n# ## a::b"
         );
-        assert_eq!(json_page(r####"{"a":"###[b] ##vso[c"}"####), r#"{"a":"\u0023##[b] \u0023#vso[c"}"#);
+        assert_eq!(&*json_page(r####"{"a":"###[b] ##vso[c"}"####), r#"{"a":"\u0023##[b] \u0023#vso[c"}"#);
+    }
+
+    #[test]
+    fn a_page_keeps_its_colours_and_moves_nothing() {
+        let red = "\u{1b}[1;31mred\u{1b}[0m";
+        assert_eq!(&*page(&format!("{red}\ta\u{1b}[2Jb\rc\u{1b}]0;t\u{7}\n\u{1b}[")), format!("{red}\ta[2Jbc]0;t\n["));
+    }
+
+    #[test]
+    fn a_command_stays_one_line_and_one_command() {
+        assert_eq!(
+            &*github_command("error", Some("a:b, 5%"), "5%\r\n::set-output name=x::y"),
+            "::error title=a%3Ab%2C 5%25::5%25%0A::set-output name=x::y\n"
+        );
+        assert_eq!(&*variable("A", "b\nC=d"), "A=b C=d\n");
     }
 
     #[test]
     fn a_value_cannot_end_itself() {
-        assert_eq!(github_output("a", "b=c"), "a=b=c\n");
-        assert_eq!(github_output("a", "b\nEND\nevil=1"), "a<<END_\nb\nEND\nevil=1\nEND_\n");
-        assert_eq!(github_output("a", "b\rc"), "a<<END\nb\rc\nEND\n");
+        assert_eq!(&*github_output("a", "b=c"), "a=b=c\n");
+        assert_eq!(&*github_output("a", "b\nEND\nevil=1"), "a<<END_\nb\nEND\nevil=1\nEND_\n");
+        assert_eq!(&*github_output("a", "b\rc"), "a<<END\nb\rc\nEND\n");
     }
 }

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use crate::safe::shown;
+use crate::safe::{Safe, painted, shown};
 
 /// What a part of a line means; colour only ever repeats what the words say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,27 +67,21 @@ impl Line {
     }
 
     /// The line in at most `width` columns, cut with `…` where it is longer, without blanks at its end.
-    pub(crate) fn render(&self, width: usize, color: bool) -> String {
+    pub(crate) fn render(&self, width: usize, color: bool) -> Safe {
         let fits = self.width() <= width;
         let mut room = if fits { width } else { width.saturating_sub(1) };
-        let mut rendered = String::new();
+        let mut parts = Vec::new();
         let last = self.parts.iter().rposition(|(_, text)| !text.trim_end().is_empty());
         let shown = last.map_or(0, |last| last + 1);
         for (index, (tone, text)) in self.parts.iter().enumerate().take(shown) {
             let text = if index + 1 == shown { text.trim_end() } else { text.as_str() };
             let kept = cut(text, &mut room);
-            match tone.code().filter(|_| color && !kept.trim().is_empty()) {
-                Some(code) => rendered.extend(["\u{1b}[", code, "m", kept, "\u{1b}[0m"]),
-                None => rendered.push_str(kept),
-            }
+            parts.push((tone.code().filter(|_| color && !kept.trim().is_empty()), kept));
             if kept.len() < text.len() {
                 break;
             }
         }
-        if !fits && width > 0 {
-            rendered.push('…');
-        }
-        rendered
+        painted(parts, if !fits && width > 0 { "…" } else { "" })
     }
 }
 
@@ -117,24 +111,24 @@ mod tests {
     fn cuts_by_columns_not_by_letters() {
         let line = Line::plain("ab").with(Tone::Bad, "配置").with(Tone::Plain, "c");
         assert_eq!(line.width(), 7);
-        assert_eq!(line.render(7, false), "ab配置c");
-        assert_eq!(line.render(6, false), "ab配…");
-        assert_eq!(line.render(4, false), "ab…");
-        assert_eq!(line.render(1, false), "…");
-        assert_eq!(line.render(0, false), "");
+        assert_eq!(&*line.render(7, false), "ab配置c");
+        assert_eq!(&*line.render(6, false), "ab配…");
+        assert_eq!(&*line.render(4, false), "ab…");
+        assert_eq!(&*line.render(1, false), "…");
+        assert_eq!(&*line.render(0, false), "");
     }
 
     #[test]
     fn colour_changes_no_letter_and_no_width() {
         let line = Line::of(Tone::Good, "✔").with(Tone::Plain, " fine").with(Tone::Dim, "   ");
-        assert_eq!(line.render(80, false), "✔ fine");
-        assert_eq!(line.render(80, true), "\u{1b}[32m✔\u{1b}[0m fine");
-        assert_eq!(line.render(4, true), "\u{1b}[32m✔\u{1b}[0m f…");
+        assert_eq!(&*line.render(80, false), "✔ fine");
+        assert_eq!(&*line.render(80, true), "\u{1b}[32m✔\u{1b}[0m fine");
+        assert_eq!(&*line.render(4, true), "\u{1b}[32m✔\u{1b}[0m f…");
     }
 
     #[test]
     fn pads_and_joins() {
         let line = Line::plain("a").padded(3).joined(Line::plain("b"));
-        assert_eq!(line.render(80, false), "a  b");
+        assert_eq!(&*line.render(80, false), "a  b");
     }
 }

@@ -101,9 +101,12 @@ impl GivingUp {
         let others = seen.others.as_ref().filter(|_| seen.failed.is_none());
         let committed =
             others.is_some_and(|others| others.committed && others.called.as_ref().is_none_or(|called| called.cause.is_none()));
+        // A claim that was never taken has moved nothing, and none that still lands moves anything.
+        let elsewhere = |alias: &Alias| alias.canary().is_some() || alias.is_moving();
+        let unclaimed = *action == Action::Confirm && !seen.claimed && !seen.alias.as_ref().is_some_and(elsewhere);
         let outcome = if *action == Action::Release {
             Outcome::LeftInProgress
-        } else if committed && !matches!(action, Action::RollBack(_)) {
+        } else if unclaimed || committed && !matches!(action, Action::RollBack(_)) {
             Outcome::Failed
         } else {
             Outcome::RollbackUnconfirmed

@@ -72,8 +72,9 @@ fn a_way_back_is_given_up_after_its_quarter_of_an_hour_and_no_sooner() {
         (wait.clone(), None, None),
     ] {
         let mut giving_up = GivingUp::default();
-        let mut end =
-            |action: &Action, after| giving_up.end(&Observation { others: others.clone(), ..seen_at(BEGUN + after) }, action);
+        let mut end = |action: &Action, after| {
+            giving_up.end(&Observation { others: others.clone(), claimed: true, ..seen_at(BEGUN + after) }, action)
+        };
         for after in [Duration::ZERO, Duration::from_millis(15 * 60 * 1000 - 1)] {
             assert_eq!(end(&action, after), None, "{action:?}");
         }
@@ -435,6 +436,20 @@ fn after_the_commit_of_its_group_nobody_is_called_back_for_a_write_that_fails() 
         assert_eq!(giving_up.end(&seen, &action), None);
         let late = Observation { now: BEGUN + ROLLBACK_LIMIT, ..seen };
         assert_eq!(giving_up.end(&late, &action), Some(outcome), "{action:?}");
+    }
+}
+
+#[test]
+fn a_claim_that_is_never_taken_is_no_call_for_help_unless_it_found_traffic_moved() {
+    for (found, claimed, outcome) in [
+        (None, false, Outcome::Failed),
+        (None, true, Outcome::RollbackUnconfirmed),
+        (Some(alias(41, 1000, None)), false, Outcome::RollbackUnconfirmed),
+    ] {
+        let mut giving_up = GivingUp::default();
+        let at = |now| Observation { alias: found.clone(), claimed, ..seen_at(now) };
+        assert_eq!(giving_up.end(&at(BEGUN), &Action::Confirm), None);
+        assert_eq!(giving_up.end(&at(BEGUN + ROLLBACK_LIMIT), &Action::Confirm), Some(outcome));
     }
 }
 

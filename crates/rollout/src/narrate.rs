@@ -462,7 +462,7 @@ fn waiting_for(why: &Reason) -> String {
         Reason::HookRunning => "the hook's answer",
         Reason::CheckRunning => "the answer of a check",
         Reason::FullMinute => "a full minute of metrics",
-        Reason::Probing => "the candidate's answers to test events",
+        Reason::Probing => "the new version's answers to test events",
         Reason::NotDue => "the next step",
         Reason::Baking => "the end of the bake",
         Reason::Paused(_) => "the end of the pause",

@@ -126,12 +126,12 @@ fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> Operato
     let hint = "`--now --reason …` promotes it at once, without watching it";
     let Some(candidate) = note.candidate.filter(|_| !matches!(note.phase, Phase::Claim | Phase::Pre)) else {
         return refused(
-            "the candidate has no traffic yet: its version is not ready, or its pre-traffic hook has not succeeded",
+            "the new version has no traffic yet: its version is not ready, or its pre-traffic hook has not succeeded",
             "wait for the first step",
         );
     };
     if note.stable.is_none() || (note.phase.share() == Weight::FULL && matches!(found, AliasState::Running(_))) {
-        return OperatorDecision::Done(format!("the candidate already has {} of the traffic", Weight::FULL));
+        return OperatorDecision::Done(format!("the new version already has {} of the traffic", Weight::FULL));
     }
     if note.blind.is_some() {
         return refused("monitoring is unavailable: a failure would not be noticed", hint);
@@ -160,7 +160,7 @@ fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> Operato
 fn promote_now(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
     // Nobody knows yet whether it can take traffic at all.
     let Some(candidate) = note.candidate.filter(|_| note.phase != Phase::Claim) else {
-        return refused("the candidate is not ready yet", "wait until it is published and ready");
+        return refused("the new version is not ready yet", "wait until it is published and ready");
     };
     let ended = Note {
         stable: note.stable,

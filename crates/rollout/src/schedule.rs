@@ -1,5 +1,6 @@
 //! Which weight when? The names people write for it, and the steps they stand for.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -218,7 +219,12 @@ fn rising(share: Weight) -> Vec<Weight> {
 
 fn nearest(given: &str) -> String {
     let bare = given.strip_prefix(PREFIX).unwrap_or(given);
-    let distance = |name: &&str| strsim::damerau_levenshtein(&bare.to_lowercase(), &name.to_lowercase());
+    // Somebody who began well is not sent elsewhere: `Linear10` is nearer to `AllAtOnce` by letters alone.
+    let distance = |name: &&str| {
+        let (bare, name) = (bare.to_lowercase(), name.to_lowercase());
+        let alike = bare.chars().zip(name.chars()).take_while(|(left, right)| left == right).count();
+        (Reverse(alike), strsim::damerau_levenshtein(&bare, &name))
+    };
     // The list is never empty; the fallback only spares a panic.
     NAMES.iter().copied().min_by_key(distance).unwrap_or("AllAtOnce").to_owned()
 }
@@ -276,6 +282,8 @@ mod tests {
             ("allatonce", "AllAtOnce"),
             ("Canary10Percent5Minutos", "Canary10Percent5Minutes"),
             ("CodeDeployDefault.LambdaCanary10Procent30Minutes", "Canary10Percent30Minutes"),
+            ("Linear10", "Linear10PercentEvery1Minute"),
+            ("canary", "Canary10Percent5Minutes"),
             ("", "AllAtOnce"),
         ] {
             let error = typo.parse::<Schedule>().unwrap_err();

@@ -87,8 +87,8 @@ fn shown(saved: &Saved) -> String {
     let logs = [
         rendered(events, |out| Box::new(Plain::new(out)) as Box<dyn Reporter>),
         rendered(events, |out| Box::new(Plain::of_a_group(out)) as Box<dyn Reporter>),
-        page(&explanation(events)),
-        page(&saved.unfinished()),
+        page(&explanation(events)).to_string(),
+        page(&saved.unfinished()).to_string(),
         frames.join("\n"),
     ];
     logs.join("\n")
