@@ -5,6 +5,7 @@
 mod artifacts;
 mod commands;
 mod folder;
+mod guard;
 mod guide;
 mod hook_servers;
 mod hostile;
