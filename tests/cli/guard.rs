@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::served::{Served, code, expect, function, run, text};
+use crate::served::{Served, code, expect, function, json, kill, run, text};
 
 #[test]
 fn the_template_has_the_definition_and_a_role_for_these_functions_alone() {
@@ -48,4 +48,22 @@ fn a_plan_and_a_status_say_what_guards_the_rollout() {
     assert!(code(&idle) == 0 && !text(&idle).contains("guard"), "{}", text(&idle));
     let policy = run("iam-policy arn:aws:lambda:eu-west-1:123456789012:function:hello --no-config --guard=watch");
     expect(policy, 0, "arn:aws:states:eu-west-1:123456789012:stateMachine:watch");
+}
+
+#[test]
+fn a_status_asks_the_guard_of_a_rollout_in_progress_where_that_is_asked_for() {
+    let served = Served::furnished(|world| {
+        function(world, "hello", "live");
+        world.create_errors_alarm("errors", "hello", 1.0).unwrap();
+        world.create_guard("canaryctl-guard");
+    });
+    let rollout = served.start_long("--guard");
+    expect(served.run("status hello --no-config --guard"), 0, "guard     watches since ");
+    let plain = text(&served.run("status hello --no-config"));
+    assert!(!plain.contains("guard"), "{plain}");
+    let asked = served.run("status hello --no-config --guard=other --output json");
+    assert_eq!(json(&asked)["guard"]["status"], Value::Null);
+    let asked = json(&served.run("status hello --no-config --guard --output json"));
+    assert_eq!((asked["guard"]["status"].as_str(), asked["guard"]["since"].is_string()), (Some("RUNNING"), true));
+    kill(rollout);
 }

@@ -90,6 +90,7 @@ fn every_command_of_readme_and_guide_runs() {
         &[
             ("canary.yml", PROJECT),
             ("event.json", "{}"),
+            ("template.yaml", "Resources: {A: {Type: AWS::Serverless::Function, Properties: {AutoPublishAlias: live}}}\n"),
             ("minutes.csv", "canary_calls,canary_errors,stable_calls,stable_errors\n60,0,540,1\n60,0,540,0\n"),
         ],
     );
@@ -130,6 +131,10 @@ fn the_guide_is_in_the_binary() {
         assert_eq!(String::from_utf8_lossy(&shown.stdout), *page);
         let readme = fs::read_to_string(home().join("../../../README.md")).unwrap();
         assert!(readme.contains(&format!("bin/canaryctl/guide/{name}.md")), "{name}");
+    }
+    for name in ["hook-adapter.js", "hook_adapter.py"] {
+        let file = fs::read_to_string(home().join("../../hook-adapter").join(name)).unwrap();
+        assert_eq!(String::from_utf8_lossy(&run(&format!("guide {name}")).stdout), file);
     }
     expect(run("guide nothing"), 2, "the guide has no page `nothing`\n  hint: first-rollout, project");
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a process that cannot be run has failed")]
 
+mod adopt;
 mod artifacts;
 mod commands;
 mod folder;

@@ -96,6 +96,7 @@ fn says(output: &Output) -> String {
     String::from_utf8(Command::new(path).output().unwrap().stdout).unwrap().trim().to_owned()
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn is_there(tool: &str) -> bool {
     let there = Command::new(tool).arg("--version").output().is_ok();
     if !there {

@@ -54,13 +54,15 @@ fn an_alias_is_shown_as_the_template_has_it_and_as_it_is() {
 #[test]
 fn what_is_missing_is_an_answer_and_what_is_refused_is_none() {
     let served = Served::furnished(deployed);
-    for (asked, exists) in [("hello-dev Nothing", true), ("hello-dev Later", true), ("none HelloAliasLive", false)] {
-        let (stack, _) = asked.split_once(' ').unwrap();
-        assert_eq!(
-            answer(&served, &format!("{asked} --json")),
-            json!({"stack": stack, "exists": exists, "alias": null}),
-            "{asked}"
-        );
+    for (asked, wanted) in [
+        (
+            "hello-dev Nothing",
+            json!({"stack": "hello-dev", "exists": true, "alias": null, "others": ["HelloAliasLive", "Later"]}),
+        ),
+        ("hello-dev Later", json!({"stack": "hello-dev", "exists": true, "alias": null, "others": ["HelloAliasLive"]})),
+        ("none HelloAliasLive", json!({"stack": "none", "exists": false, "alias": null})),
+    ] {
+        assert_eq!(answer(&served, &format!("{asked} --json")), wanted, "{asked}");
     }
     expect(served.run("stack alias none HelloAliasLive"), 0, "there is no stack `none`");
     expect(served.run("stack alias hello-dev Hello --json"), 1, "is not an alias: it is `hello-dev-hello`");

@@ -295,6 +295,57 @@ fn a_process_that_dies_at_any_call_is_finished_by_the_next() {
     assert!(moments >= 5, "{moments}");
 }
 
+/// The same of a whole rollout, as long as it has not acquired the alias.
+#[test]
+fn a_rollout_that_dies_while_it_pins_is_begun_again() {
+    let newer = || Request { code: Some(controller::port::Code::Zip(b"PK\x03\x04new".to_vec())), ..short() };
+    let mut moments = [0; 2];
+    for calls in 1.. {
+        let written = play(async {
+            let stage = Stage::story("hello-idle").await;
+            stage.with(on_latest);
+            let made = |stage: &Stage| stage.with(|world| world.log().len());
+            stage.killed(newer(), stage.until_looking_every(Duration::from_millis(1), || made(&stage) >= calls)).await;
+            let written = stage.writes().len();
+            if written < 2 {
+                stage.as_caller("AGAIN").await.rollout(newer()).await.exits_as(0, "promoted");
+                assert_pinned_once(&stage.writes(), "42");
+                stage.assert_ended("43", "promoted");
+            }
+            written
+        });
+        let Some(moment) = moments.get_mut(written) else { break };
+        *moment += 1;
+    }
+    assert!(moments.iter().all(|count| *count > 5), "{moments:?}");
+}
+
+#[test]
+fn a_group_that_dies_with_one_of_its_aliases_pinned_is_begun_again() {
+    play(async {
+        let stage = groups::stage(3).await;
+        stage.with(|world| {
+            for index in 0..3 {
+                world.set_alias(&groups::name(index), "live", "$LATEST", None).unwrap();
+            }
+            // One is ready at once, for what it is has a version.
+            world.publish(&groups::name(1), 2).unwrap();
+        });
+        let pinned = |index| stage.with(|world| world.alias(&groups::name(index), "live").unwrap().version != "$LATEST");
+        let requests = groups::requests(3);
+        tokio::select! {
+            output = groups::run(&stage, &requests, 7) => panic!("it ended: {:?}", output.ended),
+            () = stage.until_looking_every(Duration::from_millis(1), || pinned(1)) => {}
+        }
+        assert_eq!([pinned(0), pinned(2)], [false; 2]);
+        groups::run(&stage.as_caller("AGAIN").await, &requests, 8).await.exits(0);
+        for index in 0..3 {
+            let writes = stage.with(|world| world.alias_writes(&groups::name(index), "live").cloned().collect::<Vec<_>>());
+            assert_pinned_once(&writes, "2");
+        }
+    });
+}
+
 #[test]
 fn code_that_arrives_while_a_version_is_prepared_is_what_is_pinned() {
     play_on("hello-idle", async |stage| {

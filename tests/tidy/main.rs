@@ -143,6 +143,31 @@ fn nothing_is_left_unfinished() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// The scripts that are shipped, and their tests, are read by the same people.
+#[test]
+fn what_is_not_rust_keeps_the_rules() {
+    let own = |path: &PathBuf| !shown(path).contains("node_modules");
+    let mut found = Vec::new();
+    for path in files("bin", "js").into_iter().chain(files("bin", "py")).filter(own) {
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().count();
+        let mut opening = text.lines().filter(|line| !line.is_empty() && !line.starts_with("#!") && *line != "'use strict';");
+        let says = opening.next().is_some_and(|line| line.starts_with("//") || line.starts_with("\"\"\""));
+        if lines > 500 {
+            found.push(format!("{}: {lines} lines", shown(&path)));
+        }
+        if !says && !shown(&path).ends_with("/handler.js") {
+            found.push(format!("{}: says nothing at the top", shown(&path)));
+        }
+        for mark in [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("eslint", "-disable"), concat!("@ts", "-ignore")] {
+            if text.contains(mark) {
+                found.push(format!("{}: {mark}", shown(&path)));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[test]
 fn the_pure_core_stays_pure() {
     for (name, allowed) in [

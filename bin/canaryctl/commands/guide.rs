@@ -35,6 +35,12 @@ const PAGES: [(&str, &str); 13] = [
     ("simulated-aws", include_str!("../guide/simulated-aws.md")),
 ];
 
+/// The files that the page about hooks has people copy, under their own names.
+const FILES: [(&str, &str); 2] = [
+    ("hook-adapter.js", include_str!("../../hook-adapter/hook-adapter.js")),
+    ("hook_adapter.py", include_str!("../../hook-adapter/hook_adapter.py")),
+];
+
 const REFERENCE: &str = "reference";
 
 pub(crate) fn run(args: &Guide, command: Command) -> Result<u8, Failure> {
@@ -42,7 +48,8 @@ pub(crate) fn run(args: &Guide, command: Command) -> Result<u8, Failure> {
         None => contents(),
         Some(REFERENCE) => reference(command),
         Some(name) => {
-            PAGES.iter().find(|(page, _)| *page == name).map(|(_, text)| (*text).to_owned()).ok_or_else(|| unknown(name))?
+            let mut texts = PAGES.iter().chain(&FILES);
+            texts.find(|(text, _)| *text == name).map(|(_, text)| (*text).to_owned()).ok_or_else(|| unknown(name))?
         }
     };
     read(&text, styled);

@@ -1,5 +1,6 @@
 //! Which commands are there? The whole command line, and which function runs each command.
 
+mod adopt;
 mod analyze;
 mod completions;
 mod doctor;
@@ -24,6 +25,7 @@ mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::adopt::Adopt;
 use self::analyze::Analyze;
 use self::completions::{Completions, Man};
 use self::guard::{Guard, GuardCommand};
@@ -109,6 +111,7 @@ Examples:
     Guard(Guard),
     Guide(Guide),
     Init(Init),
+    Adopt(Adopt),
     Import(Box<Import>),
     /// Print the JSON Schema of canary.yml, for editors
     #[command(after_help = "Examples:\n  canaryctl schema > canary.schema.json")]
@@ -139,7 +142,7 @@ impl Command {
             Self::Explain(_) | Self::Replay(_) | Self::Verify(_) | Self::Init(_) | Self::Schema | Self::Simulate(_) => {
                 return None;
             }
-            Self::Completions(_) | Self::Man(_) | Self::Guard(_) | Self::Guide(_) => return None,
+            Self::Adopt(_) | Self::Completions(_) | Self::Man(_) | Self::Guard(_) | Self::Guide(_) => return None,
         })
     }
 
@@ -174,6 +177,7 @@ impl Command {
             Self::Init(args) => init::run(&args),
             Self::Guard(Guard { command: GuardCommand::Template(args) }) => guard::template(&args),
             Self::Guide(args) => guide::run(&args, Cli::command()),
+            Self::Adopt(args) => adopt::run(&args),
             Self::Schema => Ok(import::schema()),
             Self::Simulate(args) => simulate::run(args).await,
         }

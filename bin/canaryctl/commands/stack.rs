@@ -57,6 +57,9 @@ struct Answer {
     stack: String,
     exists: bool,
     alias: Option<Found>,
+    /// The logical ids of the aliases that the template has instead of a missing one: it may be one of these by another name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -86,14 +89,19 @@ pub(crate) async fn run(args: &StackAlias) -> Result<u8, Failure> {
 }
 
 async fn look(session: &Session, StackAlias { deployed: stack, logical_id, .. }: &StackAlias) -> Result<Answer, Failure> {
-    let answer = |exists, alias| Ok(Answer { stack: stack.clone(), exists, alias });
-    let Some(template) = session.aws.template(stack).await? else { return answer(false, None) };
+    let answer = |exists, alias, others| Ok(Answer { stack: stack.clone(), exists, alias, others });
+    let Some(template) = session.aws.template(stack).await? else { return answer(false, None, Vec::new()) };
     let template = project::template(template.as_bytes()).map_err(Failure::unexpected)?;
+    let none = || {
+        let resources = template["Resources"].as_object().into_iter().flatten();
+        let others = resources.filter(|(id, it)| *id != logical_id && it["Type"] == "AWS::Lambda::Alias");
+        answer(true, None, others.map(|(id, _)| id.clone()).collect())
+    };
     let definition = template["Resources"].get(logical_id).cloned();
     let arn = match session.aws.resource(stack, logical_id).await {
         // Still being made, or never made.
-        Ok(None) => return answer(true, None),
-        Err(error) if is_missing(&error) => return answer(true, None),
+        Ok(None) => return none(),
+        Err(error) if is_missing(&error) => return none(),
         arn => arn?.unwrap_or_default(),
     };
     let not_alias = || Failure::unexpected(format!("`{logical_id}` of the stack `{stack}` is not an alias: it is `{arn}`"));
@@ -103,7 +111,7 @@ async fn look(session: &Session, StackAlias { deployed: stack, logical_id, .. }:
     let version = held.as_ref().map(|alias| alias.target.to_string());
     let weights = held.into_iter().flat_map(|Alias { weights, .. }| weights).filter(|(_, weight)| !weight.is_zero()).collect();
     let (name, function) = (name.to_owned(), subject.function.name.clone());
-    answer(true, Some(Found { logical_id: logical_id.clone(), name, function, definition, version, weights }))
+    answer(true, Some(Found { logical_id: logical_id.clone(), name, function, definition, version, weights }), Vec::new())
 }
 
 /// That the stack has no such resource: the words are all there is to go by.
@@ -111,7 +119,7 @@ fn is_missing(error: &CloudError) -> bool {
     error.code.as_deref() == Some("ValidationError") && error.message.contains("does not exist")
 }
 
-fn in_words(Answer { stack, exists, alias }: &Answer) -> String {
+fn in_words(Answer { stack, exists, alias, .. }: &Answer) -> String {
     match alias {
         None if !exists => format!("there is no stack `{stack}`\n"),
         None => format!("the stack `{stack}` has no such alias\n"),

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use report::{Reporter, Safe};
+use report::Reporter;
 use rollout::event::{Event, EventKind};
 
 use crate::cli::artifact_args::Render;
@@ -36,7 +36,7 @@ impl AtTheEnd {
         if self.shared {
             return OpenOptions::new().create(true).append(true).open(&self.path).and_then(|mut file| text.write(&mut file));
         }
-        replace(&self.path, &text)
+        replace(&self.path, |file| text.write(file))
     }
 }
 
@@ -52,16 +52,17 @@ impl Reporter for AtTheEnd {
     }
 }
 
-/// Replaces the file atomically: no reader ever sees half of it.
-fn replace(path: &Path, content: &Safe) -> io::Result<()> {
+/// Replaces the file atomically: no reader ever sees half of it. One that was there keeps its permissions.
+pub(crate) fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     // A link stays a link. A terminal or a pipe cannot be replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if fs::metadata(&path).is_ok_and(|known| !known.is_file()) {
-        return OpenOptions::new().write(true).open(&path).and_then(|mut file| content.write(&mut file));
+        return OpenOptions::new().write(true).open(&path).and_then(|mut file| write(&mut file));
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
     let (temporary, mut file) = temporary(&path, &name)?;
-    let written = content.write(&mut file).and_then(|()| file.sync_all());
+    let kept = fs::metadata(&path).map_or(Ok(()), |known| file.set_permissions(known.permissions()));
+    let written = kept.and_then(|()| write(&mut file)).and_then(|()| file.sync_all());
     let placed = written.and_then(|()| fs::rename(&temporary, &path));
     if placed.is_err() {
         let _ = fs::remove_file(&temporary);

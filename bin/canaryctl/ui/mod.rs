@@ -1,7 +1,7 @@
 //! How does a person, or a program, see what happens? The screen, the keys and the files. No command is known here.
 
 pub(crate) mod artifacts;
-mod atomic_file;
+pub(crate) mod atomic_file;
 pub(crate) mod interactive;
 mod keys;
 pub(crate) mod pager;

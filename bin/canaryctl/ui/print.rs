@@ -45,6 +45,11 @@ pub(crate) fn print_out(text: &str) {
     print_safe(&report::page(text));
 }
 
+/// A diff of a file, on stdout.
+pub(crate) fn print_diff(text: &str) {
+    print_safe(&report::diff(text));
+}
+
 /// A document in JSON, or several, each with a line of its own or more.
 pub(crate) fn print_json(json: &str) {
     print_safe(&report::json_page(json));

@@ -90,8 +90,11 @@ impl OwningStack {
         let InStack::Judged(Judged { verdicts, .. }) = &self.alias else {
             return found.why(danger).fix("deploy the stack before a rollout and never during one");
         };
-        let further =
-            verdicts.iter().skip(1).filter(|verdict| verdict.kind < Movement::Latest).map(|verdict| format!("; {}", verdict.why));
+        let further = verdicts
+            .iter()
+            .skip(1)
+            .filter(|verdict| verdict.kind < Movement::Latest)
+            .map(|verdict| format!("; also: {}", verdict.why));
         let mut fixes: Vec<&str> = Vec::new();
         for fix in verdicts.iter().filter_map(|verdict| verdict.fix.as_deref()) {
             if !fixes.contains(&fix) {

@@ -232,7 +232,7 @@ async fn judge_stacks<C: Cloud, K: Clock>(
     interrupt: &watch::Receiver<Interrupt>,
     found: &mut [Preflight],
 ) {
-    let begin = requests.iter().zip(found).filter(|(_, found)| found.may_begin());
+    let begin = requests.iter().zip(found).filter(|(_, found)| found.may_begin() && !found.nothing_to_do);
     let judging = stream::iter(begin).for_each_concurrent(AT_A_TIME, async |(request, found)| {
         judge_stack(cloud, request, found, false).await;
     });

@@ -4,11 +4,12 @@
 
 use rollout::Arn;
 use rollout::note::{Owner, RolloutId};
+use rollout::plan::Plan;
 use rollout::target::Subject;
 use rollout::timing::GUARD_SLACK;
 use serde_json::json;
 
-use crate::port::{CloudError, Failure, GuardExecution};
+use crate::port::{Call, CloudError, Failure, GuardExecution};
 
 /// The state machine that is meant where none is named.
 pub const GUARD: &str = "canaryctl-guard";
@@ -47,10 +48,18 @@ fn machine(guard: &str, at: Arn<'_>) -> String {
     Arn { service: "states", resource: &format!("stateMachine:{guard}"), ..at }.to_string()
 }
 
+/// The execution that guards a rollout of this plan.
+pub(crate) fn guarding(guard: &str, subject: &Subject, function: &str, plan: &Plan) -> Result<GuardExecution, CloudError> {
+    GuardExecution::new(guard, subject, function, plan.id, plan.owner).ok_or_else(|| {
+        let message = format!("`{function}` is not the ARN of a function");
+        CloudError { failure: Failure::Invalid, operation: Call::StartExecution.name(), message, code: None }
+    })
+}
+
 /// What to do about a guard that could not be started.
-pub(crate) fn not_started(error: &CloudError, execution: &GuardExecution) -> String {
+pub(crate) fn not_started(error: &CloudError, machine: &str) -> String {
     match error.failure {
-        Failure::Denied => format!("`canaryctl` needs states:StartExecution on {}", execution.machine),
+        Failure::Denied => format!("`canaryctl` needs states:StartExecution on {machine}"),
         Failure::NotFound | Failure::Invalid => {
             "`canaryctl guard template` prints what to deploy; `--guard-optional` rolls out without it".to_owned()
         }

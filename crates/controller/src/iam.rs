@@ -47,15 +47,14 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     let mut alias = vec![Call::GetAlias, Call::UpdateAlias];
     alias.extend((!request.allow_provisioned).then_some(Call::GetProvisionedConcurrencyConfig));
     alias.extend(request.create_alias.then_some(Call::CreateAlias));
-    let mut read = vec![Call::GetFunctionConfiguration];
-    read.extend(doctor.then_some(Call::GetFunction));
+    let read = if doctor { &[Call::GetFunctionConfiguration, Call::GetFunction][..] } else { &[Call::GetFunctionConfiguration] };
     let mut releases = Vec::new();
     releases.extend(request.version.is_none().then_some(Call::PublishVersion));
     releases.extend(request.code.is_some().then_some(Call::UpdateFunctionCode));
     releases.extend((request.create_alias || doctor).then_some(Call::ListAliases));
     let mut grants = vec![
         Grant::of("Alias", &alias, vec![function.clone(), arns.function(Some(&request.subject.alias))]),
-        Grant::of("Versions", &read, vec![function.clone(), versions.clone()]),
+        Grant::of("Versions", read, vec![function.clone(), versions.clone()]),
         Grant::of("Function", &releases, vec![function.clone()]),
     ];
     // At a URL nobody asks for a permission.

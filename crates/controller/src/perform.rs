@@ -20,7 +20,7 @@ use rollout::{Alias, Weight};
 
 use crate::backoff::Backoff;
 use crate::driver::Driver;
-use crate::guard::{Guard, not_started};
+use crate::guard::{Guard, guarding, not_started};
 use crate::hooks::{Question, ask, check};
 use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::jobs::announced;
@@ -168,30 +168,36 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Starts what guards the rollout once this process is gone.
     async fn start_guard(&mut self) {
-        let (cloud, request) = (self.io.cloud, self.io.request);
-        let (Some(guard), Some(function)) = (&request.guard, self.prepared.stable_arn()) else { return self.guarded = true };
-        let (id, owner) = (self.plan.id, self.plan.owner);
-        let Some(execution) = GuardExecution::new(&guard.machine, &request.subject, &function, id, owner) else {
-            return self.guarded = true;
-        };
-        let started = cloud.start_guard(&execution).await;
+        let Some(guard) = &self.io.request.guard else { return };
+        let started = self.guard_with(guard).await;
         self.memory.on_waited();
         match started {
-            Ok(()) => {
+            Ok(GuardExecution { machine, name, .. }) => {
                 self.guarded = true;
-                self.announce(EventKind::Guarded(Guarded { state_machine: execution.machine, execution: execution.name }));
+                self.announce(EventKind::Guarded(Guarded { state_machine: machine, execution: name }));
             }
-            Err(error) => self.not_guarded(guard, &execution, &error).await,
+            Err(error) => self.not_guarded(guard, &error).await,
         }
     }
 
-    async fn not_guarded(&mut self, guard: &Guard, execution: &GuardExecution, error: &CloudError) {
+    async fn guard_with(&self, guard: &Guard) -> Result<GuardExecution, CloudError> {
+        let (cloud, subject) = (self.io.cloud, &self.io.request.subject);
+        let function = match self.prepared.stable_arn() {
+            Some(arn) => arn,
+            // What is resumed may begin without it.
+            None => cloud.configuration(&subject.function, None).await?.arn,
+        };
+        let execution = guarding(&guard.machine, subject, &function, &self.plan)?;
+        cloud.start_guard(&execution).await.map(|()| execution)
+    }
+
+    async fn not_guarded(&mut self, guard: &Guard, error: &CloudError) {
         let why = format!("the guard {} could not be started: {error}", guard.machine);
         if guard.optional {
             self.guarded = true;
             return self.warn(format!("{why}; the rollout continues without it (--guard-optional)"));
         }
-        let why = format!("{why}\n  hint: {}", not_started(error, execution));
+        let why = format!("{why}\n  hint: {}", not_started(error, &guard.machine));
         if self.memory.on_not_guarded(&self.plan, error.failure, &why, self.io.now()) {
             return;
         }

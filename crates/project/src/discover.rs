@@ -194,6 +194,65 @@ pub fn programs(folder: &Path) -> Vec<Note> {
     programs.map(|name| note(&name, PROGRAM.to_owned(), Some(PACKAGE))).collect()
 }
 
+/// The files in a folder that may have an alias of a stack, by their names and contents.
+pub(crate) fn stack_files(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Problems> {
+    let mut files = Vec::new();
+    for name in names(folder) {
+        let lower = name.to_lowercase();
+        let words = STACKS.iter().find(|(endings, _)| endings.iter().any(|ending| lower.ends_with(ending)));
+        let Some((_, words)) = words else { continue };
+        let serverless = lower.starts_with("serverless.");
+        if let Some((bytes, _)) = load(&folder.join(&name), &name)?
+            && (serverless || words.iter().any(|word| contains(&bytes, word)))
+        {
+            files.push((name, bytes));
+        }
+    }
+    Ok(files)
+}
+
+/// The templates that `cdk synth` wrote into a folder, those of stages too.
+pub(crate) fn synthesised(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Problems> {
+    let out = folder.join("cdk.out");
+    let entries = std::fs::read_dir(&out).into_iter().flatten().filter_map(Result::ok).take(MOST_NAMES);
+    let mut stages: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    stages.retain(|name| name.starts_with("assembly-"));
+    stages.sort();
+    let mut files = Vec::new();
+    for inside in std::iter::once("cdk.out".to_owned()).chain(stages.iter().map(|stage| format!("cdk.out/{stage}"))) {
+        let path = folder.join(&inside);
+        for name in names(&path).into_iter().filter(|name| name.ends_with(".template.json")) {
+            files.push((format!("{inside}/{name}"), whole(&path, &name)?.unwrap_or_default()));
+        }
+    }
+    Ok(files)
+}
+
+/// The first of these files that is in a folder.
+pub(crate) fn first(folder: &Path, names: &[&str]) -> Result<Option<(String, Vec<u8>)>, Problems> {
+    for name in names {
+        if let Some(bytes) = whole(folder, name)? {
+            return Ok(Some(((*name).to_owned(), bytes)));
+        }
+    }
+    Ok(None)
+}
+
+/// A file of a folder, if it is there.
+pub(crate) fn whole(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, Problems> {
+    Ok(load(&folder.join(name), name)?.map(|(bytes, _)| bytes))
+}
+
+/// A file by its path.
+///
+/// # Errors
+/// A file that does not exist or cannot be read.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, Problems> {
+    let name = path.display().to_string();
+    let missing = || Problems::one(Problem::new(Place::whole(&name), "the file does not exist"));
+    load(path, &name)?.map(|(bytes, _)| bytes).ok_or_else(missing)
+}
+
 /// The words in a file by which it is about rollouts.
 fn marked(folder: &Path, name: &str) -> Option<&'static str> {
     let ending = name.rsplit('.').next().unwrap_or_default().to_lowercase();
@@ -203,6 +262,11 @@ fn marked(folder: &Path, name: &str) -> Option<&'static str> {
     words.into_iter().find(|word| contains(&bytes, word))
 }
 
+/// Endings of files with an alias, each with the words of which one is in such a file. The first ending counts.
+const STACKS: [(&[&str], &[&str]); 2] = [
+    (&[".tf", ".tofu", ".tf.json", ".tofu.json"], &["aws_lambda_alias", "lambda"]),
+    (&[".yaml", ".yml", ".json", ".template"], &["AWS::Serverless::Function", "AWS::Lambda::Alias"]),
+];
 const PROGRAM: &str = "this is a program and is not read";
 const PACKAGE: &str = "run `serverless package`: the state in `.serverless` is read instead";
 /// How many files of a folder are looked at.

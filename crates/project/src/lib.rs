@@ -12,6 +12,7 @@
 //! by key, also in `analysis`. A list replaces a list. A function with `stages: [prod]` is only rolled out in these stages. The stage is
 //! `--stage`, else the file's `stage`; `${stage}` is replaced by it in every text.
 
+pub mod adopt;
 mod alarm;
 mod alerts;
 mod appspec;
@@ -51,7 +52,8 @@ pub use options::Options;
 pub use place::{At, Place};
 pub use settings::{Analysis, FunctionRef, FunctionSettings, Hook, LatencyMode, LowTraffic, Project};
 pub use starter::starter;
-pub use template::template;
+pub use template::{template, template_json};
+pub use yaml::MOST_BYTES;
 
 use tree::{Map, Node};
 

@@ -68,6 +68,9 @@ pub(crate) fn read(file: File<'_>, beside: Option<File<'_>>, lookup: &Lookup) ->
     Ok(Project { stage, stack, region, functions, ..Project::empty(Format::Sam, file.name) }.finish(found, document))
 }
 
+/// The `AutoPublishCodeSha256` that never changes: with it a deploy publishes no version, and leaves the alias to canaryctl.
+pub(crate) const HANDED_OVER: &str = "canaryctl0";
+
 pub(crate) struct Reader<'a> {
     pub(crate) template: Template<'a>,
     pub(crate) found: Findings,
@@ -215,13 +218,18 @@ impl<'a> Reader<'a> {
                 return None;
             }
         }
-        if !self.enabled(preference).unwrap_or(true) {
+        // What keeps the stack from moving the alias leaves it to canaryctl (`adopt`): there, CodeDeploy alone is off.
+        let handed_over = own("AutoPublishCodeSha256").and_then(Node::text) == Some(HANDED_OVER);
+        let left_to_us = handed_over && preference.get("Type").is_some();
+        if !self.enabled(preference).unwrap_or(true) && !left_to_us {
             self.skip(key, "its `DeploymentPreference` is disabled");
             return None;
         }
         let known = alias.and_then(|node| self.about("alias", |reader| reader.alias(node)));
         if let Some(alias) = alias {
-            self.warn(alias);
+            if !handed_over {
+                self.warn(alias);
+            }
         } else {
             let message = format!("`{}` has a `DeploymentPreference` but no `AutoPublishAlias`", shown(&key.text));
             self.found.of("alias", |found| found.hinted(&key.place, message, "add `AutoPublishAlias: live`"));

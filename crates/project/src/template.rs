@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::finding::Problems;
 use crate::tree::{Node, Value as Inside};
-use crate::yaml;
+use crate::{File, yaml};
 
 /// A template in YAML or JSON as the JSON that it stands for: `!GetAtt A.B` is `{"Fn::GetAtt": ["A", "B"]}`.
 ///
@@ -14,7 +14,19 @@ pub fn template(bytes: &[u8]) -> Result<Value, Problems> {
     yaml::parse("the template", bytes).map(|tree| plain(&tree))
 }
 
-fn plain(node: &Node) -> Value {
+/// The same of a file; the answer of `aws cloudformation get-template` is taken for the template in it.
+///
+/// # Errors
+/// A file that is not YAML, or exceeds the limits.
+pub fn template_json(file: File<'_>) -> Result<Value, Problems> {
+    let value = plain(&yaml::parse(file.name, file.bytes)?);
+    if let Some(body) = value["TemplateBody"].as_str() {
+        return yaml::parse(file.name, body.as_bytes()).map(|tree| plain(&tree));
+    }
+    Ok(value.get("TemplateBody").cloned().unwrap_or(value))
+}
+
+pub(crate) fn plain(node: &Node) -> Value {
     let inside = match &node.value {
         Inside::Scalar { .. } => node.json(),
         Inside::List(nodes) => nodes.iter().map(plain).collect(),

@@ -10,13 +10,13 @@ use crate::place::Place;
 use crate::tree::{Key, Map, Node, Value};
 
 /// The largest file that is read: the longest templates that AWS takes have 1 MB.
-pub(crate) const MOST_BYTES: usize = 10 * 1024 * 1024;
+pub const MOST_BYTES: usize = 10 * 1024 * 1024;
 /// The most values in a file, including repetitions by aliases.
 const MOST_VALUES: usize = 500_000;
 /// The most bytes of text, including repetitions by aliases.
 const MOST_TEXT: usize = 4 * MOST_BYTES;
 /// The deepest nesting. What is read by recursion must fit on any thread's stack.
-const MOST_NESTED: usize = 100;
+pub(crate) const MOST_NESTED: usize = 100;
 
 /// A file, as far as it can be read.
 pub(crate) struct Document {

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use as_text::as_text;
+use project::adopt::{Answer, of_file};
 use project::{File, Format, Lookup, Project};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -80,6 +81,7 @@ fn as_samconfig(bytes: &[u8]) {
 fn parse(bytes: &[u8]) {
     survive_as(Format::Canary, bytes, &Lookup::default());
     as_samconfig(bytes);
+    adopt(bytes);
 }
 
 /// Reads it as every format, and as what stands beside a template.
@@ -90,6 +92,20 @@ fn survive(bytes: &[u8]) {
     }
     as_samconfig(bytes);
     let _ = project::format_of(File { name: "file", bytes });
+    adopt(bytes);
+}
+
+/// Looks in it for an alias to hand over: what would be written is handed over.
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is tested")]
+fn adopt(bytes: &[u8]) {
+    for name in ["template.yaml", "main.tf", "main.tf.json"] {
+        let begun = Instant::now();
+        if let Ok(Answer::Edited(after)) = of_file(File { name, bytes }).map(|found| found.answer) {
+            let again = of_file(File { name, bytes: after.as_bytes() }).unwrap();
+            assert_eq!(again.answer, Answer::HandedOver, "{after}");
+        }
+        assert!(begun.elapsed() < LIMIT, "{name}: {:?}", begun.elapsed());
+    }
 }
 
 fn lines(many: usize, row: impl Fn(usize) -> String) -> String {
@@ -124,6 +140,21 @@ fn aliases_that_multiply() {
     parse(nested.as_bytes());
     let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), "*a, ".repeat(100_000));
     parse(long.as_bytes());
+}
+
+#[test]
+fn files_of_terraform_that_never_end() {
+    let alias = "resource \"aws_lambda_alias\" \"a\" {\n";
+    for part in
+        ["a {", "a = [", "a = \"${", "a = \"", "<<A\n", "/*", "a = <<A\n", "lifecycle {\n", "a = {\n", "\\", "x = 1\n", "# \n"]
+    {
+        adopt(&[alias.as_bytes().to_vec(), repeated(part, 300_000)].concat());
+    }
+    let many = lines(3000, |n| format!("resource \"aws_lambda_alias\" \"a{n}\" {{\n  name = \"live\"\n}}\n"));
+    adopt(many.as_bytes());
+    let template =
+        lines(1000, |n| format!("  F{n}: {{Type: AWS::Lambda::Alias, Properties: {{FunctionVersion: 1, Description: x}}}}\n"));
+    adopt(format!("Resources:\n{template}").as_bytes());
 }
 
 #[test]

@@ -178,6 +178,12 @@ pub fn note(text: &str) -> Safe {
     Safe(text.lines().map(|line| inert(line).0 + "\n").collect())
 }
 
+/// A diff of a foreign file: its lines as they are, tabs and indentation too, but for what does anything on a terminal or to a CI system.
+pub fn diff(text: &str) -> Safe {
+    let lines = text.lines().map(|line| line.split('\t').map(strip).collect::<Vec<_>>().join("\t"));
+    Safe(lines.map(|line| broken(line) + "\n").collect())
+}
+
 /// Text for people, of which parts are foreign: no line of it is a command to a CI system, and nothing moves the cursor. Colours stay.
 pub fn page(text: &str) -> Safe {
     Safe(still(text).split_inclusive('\n').map(|line| broken(line.to_owned())).collect())

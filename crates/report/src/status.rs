@@ -287,7 +287,7 @@ fn live(sheet: &mut Sheet, note: &Note, now: Time) {
 
 fn owner(note: &Note, now: Time) -> String {
     match note.lease {
-        Some(lease) if lease > now => format!("{}; others must wait until {} (its lease)", note.owner, when(lease, now)),
+        Some(lease) if lease > now => format!("{}; another rollout must wait until {} (its lease)", note.owner, when(lease, now)),
         Some(lease) => {
             let (at, ago) = (when(lease, now), duration(now.since(lease)));
             format!("none: the lease of {} expired at {at}, {ago} ago; abandoned: no process drives it", note.owner)

@@ -30,6 +30,7 @@ pub mod alias;
 pub mod arn;
 pub mod bulk_rollback;
 pub mod candidate;
+pub mod change_set;
 pub mod check;
 pub mod comparison;
 pub mod decide;
@@ -67,6 +68,8 @@ mod weight;
 mod words;
 pub mod write;
 
+#[cfg(test)]
+mod change_set_tests;
 #[cfg(test)]
 mod counts_tests;
 #[cfg(test)]

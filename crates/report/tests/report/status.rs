@@ -52,7 +52,7 @@ fn a_rollout_in_progress() {
 hello:live   41 ▸ 42   rollout 7f3ac2e1
   traffic   70% on 41, 30% on 42
   is        step 3 of 10, 30% of traffic since 14:02:33 (18s); next step at 14:03:33 (in 42s)
-  owner     k4q9; others must wait until 14:04:33 (its lease)
+  owner     k4q9; another rollout must wait until 14:04:33 (its lease)
   rejected  39 (rolled back manually); refused unless you use --again
   next      canaryctl rollback hello   puts all traffic on 41
 ";
@@ -89,7 +89,7 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
   paused    until 14:12:51, then it rolls back
   warning   monitoring unavailable since 14:02:46 (5s): CloudWatch cannot be read
   hook      attempt 2, fails if there is no answer by 14:17:51
-  owner     k4q9; others must wait until 14:04:33 (its lease)
+  owner     k4q9; another rollout must wait until 14:04:33 (its lease)
   next      canaryctl resume hello     ends the pause
             canaryctl rollback hello   puts all traffic on 41
 ";
