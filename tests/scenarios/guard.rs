@@ -19,8 +19,11 @@ use crate::stage::{Stage, play_on, request, short, subject, taking, with};
 /// When a table of notes is read.
 const MILLIS: u64 = 1_795_442_600_123;
 
+/// A description, the alias' version, and another one with its weight.
+type Row = (String, &'static str, Option<(&'static str, f64)>);
+
 /// Descriptions of every kind, their fields in the order in which the codec writes them, with the alias' version and the weight of another one.
-fn notes() -> Vec<(String, &'static str, Option<(&'static str, f64)>)> {
+fn notes() -> Vec<Row> {
     let note = |rest: &str| format!("[canaryctl/1 7f3ac2e1 k4q9 {rest}]");
     let mut rows = vec![
         (String::new(), "41", None),

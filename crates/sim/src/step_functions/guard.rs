@@ -42,7 +42,7 @@ pub(crate) fn look(alias: &Value, rollout: &str, millis: u64) -> Look {
     }
     let field = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
     let kept = words.iter().filter(|word| ["p=", "h=", "m=", "x="].iter().any(|key| word.starts_with(key)));
-    let kept: String = kept.map(|word| format!(" {word}")).collect();
+    let kept: String = kept.flat_map(|word| [" ", word]).collect();
     let (began, ended) = (field("t=").unwrap_or_default(), base36(millis.div_ceil(1000)));
     let back = format!("{text}{OPENING}1 {} {} back {} abandoned t={began} s={ended}{kept}]", words[1], words[2], words[4]);
     let fits = back.chars().count() <= description.chars().count().max(256);

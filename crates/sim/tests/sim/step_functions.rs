@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sfn::types::ExecutionStatus;
+use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use bytes::Bytes;
 use sim::{Account, Effect, Fault, Settings, Time, World};
 
@@ -61,7 +61,7 @@ async fn an_execution_is_looked_at_listed_and_stopped() {
     assert_eq!((shown.input(), shown.name(), shown.state_machine_arn()), (Some(INPUT), Some("two"), MACHINE));
     let list = || client.list_executions().state_machine_arn(MACHINE);
     let running = list().status_filter(ExecutionStatus::Running).send().await.unwrap();
-    let names: Vec<&str> = running.executions().iter().map(|execution| execution.name()).collect();
+    let names: Vec<&str> = running.executions().iter().map(ExecutionListItem::name).collect();
     assert_eq!(names, ["three", "one"], "the newest first");
     let page = list().max_results(2).send().await.unwrap();
     let rest = list().max_results(2).set_next_token(page.next_token().map(str::to_owned)).send().await.unwrap();
