@@ -28,6 +28,11 @@ pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Reques
              hint: give all of them one with `--type NAME`, choose functions with `--only`, or roll out each separately with `--each`"
         )));
     }
+    if args.guard.is_some() && requests.len() > 1 && !args.several.each {
+        let text = "`--guard` guards one function: it cannot tell whether another function of the group is final already, and would leave \
+                    the group apart\n  hint: `--each` rolls out each function separately, each with a guard";
+        return Err(Failure::usage(text));
+    }
     Ok((located, requests))
 }
 

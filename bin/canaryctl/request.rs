@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use controller::port::{Cloud, Code};
-use controller::{AlarmRule, Request};
+use controller::{AlarmRule, Guard, Request};
 use project::{Alarm, At, Definition, FunctionSettings, Hook};
 use rollout::admission::TakeoverOptions;
 use rollout::hook::{HookError, HookTarget};
@@ -67,6 +67,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         step_hook,
         checks,
         observations: args.artifacts.observations,
+        guard: args.guard.clone().map(|machine| Guard { machine, optional: args.guard_optional }),
         takeover: TakeoverOptions {
             take_over: args.take_over,
             replan: args.replan,

@@ -6,6 +6,7 @@ mod adopt;
 mod artifacts;
 mod commands;
 mod folder;
+mod guard;
 mod guide;
 mod hook_servers;
 mod hostile;

@@ -17,6 +17,7 @@ mod final_failures;
 mod first_deployment;
 mod groups;
 mod groups_again;
+mod guard;
 #[expect(dead_code, reason = "what the simulation needs besides")]
 #[path = "../harness/mod.rs"]
 mod harness;

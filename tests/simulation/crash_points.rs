@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use controller::Interrupt;
+use controller::{Guard, Interrupt, Request};
 use sim::CallRecord;
 use tokio::sync::{Notify, watch};
 
@@ -244,5 +244,67 @@ fn what_a_group_has_committed_is_finished_though_an_alarm_goes_off() {
         let committed = record.changes().iter().filter(|change| change.promoted()).count();
         let codes: Vec<_> = record.runs.iter().map(Run::code).collect();
         assert_eq!((judge(&record), committed, codes), (vec![], 3, vec![None, Some(0)]), "{member} is bad\n{}", record.text());
+    }
+}
+
+/// Plays a story in which the process that has the fuse is guarded, and gives what the alias was once no guard was left, and how late after
+/// the lease the guard wrote, if it did. Then somebody runs the same command again.
+fn play_guarded(story: &Story, fuse: &Arc<Fuse>) -> (Record, Vec<(String, usize)>, Option<i64>) {
+    in_virtual_time(story.seed, async {
+        let stage = Stage::set(story);
+        stage.with(|world| drop(world.create_guard("canaryctl-guard")));
+        let (_stop, heard) = watch::channel(Interrupt::None);
+        let http = stage.account.http_client();
+        let fused = tapped(http.clone(), Arc::clone(fuse) as Arc<dyn Meddler>);
+        let part = |caller: &str, http| Part { http, ..Part::of(&stage.account, caller) };
+        let guard = || Some(Guard { machine: "canaryctl-guard".to_owned(), optional: false });
+        let guarded = |wish| requests(story, wish).into_iter().map(|request| Request { guard: guard(), ..request }).collect();
+        let began = stage.now();
+        let first = rollout(stage.clone(), guarded(Wish::Wait), part("ROLLOUT0", fused), heard.clone());
+        let ended = mortal(fuse, first).await;
+        let lives = ended.is_some();
+        let running = || stage.with(|world| world.guards().iter().any(|(_, status, _)| *status == "RUNNING"));
+        while running() {
+            stage.clock.0.sleep(Duration::from_secs(1)).await;
+        }
+        let record = stage.with(|world| Record::of(story, stage.opened, world, Vec::new()));
+        let there = record.last.iter().map(|alias| (alias.version.clone(), alias.weights.len())).collect();
+        let late = record.changes().iter().find(|change| change.call.caller == "GUARD").map(|change| {
+            let lease = change.noted_before.as_ref().and_then(|note| note.time("l")).unwrap();
+            change.call.at.as_millis() - lease * 1_000
+        });
+        // It acts for the rollout that it guards, and has no end of its own.
+        let mut runs = vec![Run::of("ROLLOUT0", Role::Rollout, began, ended), Run::of("GUARD", Role::Rollout, began, None)];
+        if !lives {
+            let began = stage.now();
+            let again = rollout(stage.clone(), guarded(Wish::TakeOver), part("ROLLOUT2", http), heard.clone());
+            runs.push(Run::of("ROLLOUT2", Role::Rollout, began, Some(again.await)));
+        }
+        (stage.with(|world| Record::of(story, stage.opened, world, runs)), there, late)
+    })
+}
+
+/// Wherever a guarded process dies, all traffic is on one version once the guard is done, and the same command begins again.
+#[test]
+fn with_a_guard_a_rollout_can_die_anywhere_and_is_on_stable_within_three_minutes_of_its_lease() {
+    for (name, story) in [("canary", story(&[10, 100], 120, 60)), ("all at once", story(&[100], 1, 60))] {
+        let unhurt = Arc::new(Fuse::default());
+        let (record, there, late) = play_guarded(&story, &unhurt);
+        assert_eq!((judge(&record), there, late), (vec![], vec![("42".to_owned(), 0)], None), "{name}\n{}", record.text());
+        let calls = unhurt.passed.load(Ordering::Relaxed);
+        let mut brought_back = 0;
+        for (call, gets_through) in (1..=calls).flat_map(|call| [(call, false), (call, true)]) {
+            let fuse = Arc::new(Fuse { at: Some((call, gets_through)), ..Fuse::default() });
+            let (record, there, late) = play_guarded(&story, &fuse);
+            let side = if gets_through { "after" } else { "before" };
+            let died = || format!("{name}, died just {side} call {call}\n{}", record.text());
+            assert!(there.iter().all(|(_, weights)| *weights == 0), "{there:?} {}", died());
+            assert!(late.is_none_or(|late| (120_000..=180_000).contains(&late)), "{late:?} {}", died());
+            assert_eq!(judge(&record), [], "{}", died());
+            assert!(record.all_on("42"), "{}", died());
+            brought_back += usize::from(late.is_some());
+        }
+        println!("{name}: {calls} calls, brought back {brought_back} times");
+        assert!(calls > 40 && brought_back > calls, "{name}: {brought_back} of {calls}");
     }
 }

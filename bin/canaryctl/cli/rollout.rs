@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use controller::GUARD;
 use rollout::policy::OPTIONS;
 use rollout::{Schedule, Signal, Version, Weight};
 
@@ -78,6 +79,13 @@ pub(crate) struct Rollout {
     pub(crate) checks: Vec<String>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
+    /// Let a state machine of AWS Step Functions roll back if this process stops; its name or ARN, `canaryctl-guard` if none is given.
+    /// `canaryctl guard template` prints what to deploy
+    #[arg(long, value_name = "STATE_MACHINE", num_args = 0..=1, require_equals = true, default_missing_value = GUARD, help_heading = "Guard")]
+    pub(crate) guard: Option<String>,
+    /// Roll out without the guard if it cannot be started
+    #[arg(long, requires = "guard", help_heading = "Guard")]
+    pub(crate) guard_optional: bool,
     /// Continue an existing rollout even if its process may still be running
     #[arg(long, help_heading = "Existing rollouts")]
     pub(crate) take_over: bool,

@@ -4,6 +4,7 @@ mod adopt;
 mod analyze;
 mod completions;
 mod doctor;
+mod guard;
 mod guide;
 mod hook_report;
 mod iam_policy;
@@ -27,6 +28,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::adopt::Adopt;
 use self::analyze::Analyze;
 use self::completions::{Completions, Man};
+use self::guard::{Guard, GuardCommand};
 use self::guide::Guide;
 use self::hook_report::{Hook, HookCommand};
 use self::iam_policy::IamPolicy;
@@ -56,7 +58,7 @@ Exit codes:
    0  done                           10  rolled back: alarm or comparison
    1  unexpected error               11  rolled back: hook or check
    2  wrong usage                    12  rolled back: no data, or too few invocations
-   3  refused, traffic unchanged     13  rolled back: manually, or interrupted
+   3  refused, traffic unchanged     13  rolled back: manually, interrupted, or by the guard
   20  rollback NOT CONFIRMED: page someone
   21  another owner has the alias    30  left in progress, as requested
 
@@ -106,6 +108,7 @@ Examples:
     Verify(Verify),
     Analyze(Box<Analyze>),
     Logs(Box<Logs>),
+    Guard(Guard),
     Guide(Guide),
     Init(Init),
     Adopt(Adopt),
@@ -139,7 +142,7 @@ impl Command {
             Self::Explain(_) | Self::Replay(_) | Self::Verify(_) | Self::Init(_) | Self::Schema | Self::Simulate(_) => {
                 return None;
             }
-            Self::Adopt(_) | Self::Completions(_) | Self::Man(_) | Self::Guide(_) => return None,
+            Self::Adopt(_) | Self::Completions(_) | Self::Man(_) | Self::Guard(_) | Self::Guide(_) => return None,
         })
     }
 
@@ -172,6 +175,7 @@ impl Command {
             Self::Logs(args) => logs::run(*args).await,
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
+            Self::Guard(Guard { command: GuardCommand::Template(args) }) => guard::template(&args),
             Self::Guide(args) => guide::run(&args, Cli::command()),
             Self::Adopt(args) => adopt::run(&args),
             Self::Schema => Ok(import::schema()),

@@ -1,7 +1,10 @@
 //! `canaryctl plan`, and `rollout --dry-run`: the timeline and every problem, nothing changed.
 
 use controller::port::Cloud;
-use controller::{Problem, Request, forecast, judge_stack, last_version, preflight};
+use controller::{Guard, Problem, Request, forecast, judge_stack, last_version, preflight};
+use rollout::format::duration;
+use rollout::plan::Plan;
+use rollout::timing::GUARD_SLACK;
 use serde_json::json;
 
 use crate::cli::common::Output;
@@ -37,6 +40,9 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
         Output::Text => {
             let timeline = if found.pins { report::plan_text_of_latest } else { report::plan_text };
             print_out(&timeline(subject, &found.plan, forecast.as_ref()));
+            if let Some(guard) = &request.guard {
+                print_out(&format!("  guard     {}\n", guarded(guard, &found.plan)));
+            }
             for name in &found.in_alarm {
                 print_out(&format!("  waits     alarm {name} is in ALARM; the rollout would wait up to 1h for OK\n"));
             }
@@ -51,7 +57,11 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
             }
         }
         Output::Json => {
-            print_json(&format!("{}\n", report::plan_json(subject, &found.plan, forecast.as_ref(), now)));
+            let mut plan = report::plan_json(subject, &found.plan, forecast.as_ref(), now);
+            if let (Some(guard), Some(fields)) = (&request.guard, plan.as_object_mut()) {
+                fields.insert("guard".to_owned(), json!({"state_machine": guard.machine, "optional": guard.optional}));
+            }
+            print_json(&format!("{plan}\n"));
             for text in found.describe_warnings(subject) {
                 let line = report::object("warning", now, subject, json!({ "text": text }));
                 print_json(&format!("{line}\n"));
@@ -63,4 +73,13 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
         }
     }
     Ok(if found.problems.is_empty() { 0 } else { 3 })
+}
+
+fn guarded(guard: &Guard, plan: &Plan) -> String {
+    if plan.stable.is_none() {
+        return "none: a first deployment has no version to roll back to".to_owned();
+    }
+    let slack = duration(GUARD_SLACK);
+    let without = if guard.optional { "; without it the rollout continues (--guard-optional)" } else { "" };
+    format!("{} rolls back if this process stops, {slack} after its lease expires{without}", guard.machine)
 }

@@ -1,8 +1,13 @@
 //! `canaryctl status`: one read, explained; a second one where AWS itself may change the alias.
 
+use aws::Aws;
 use clap::Args;
-use controller::port::Cloud;
+use controller::port::{Cloud, GuardSeen};
+use controller::{GUARD, GuardExecution};
+use rollout::Subject;
 use rollout::alias::{AliasState, alias_state};
+use rollout::health::clock;
+use serde_json::json;
 
 use super::watch::{self, Watching};
 use crate::cli::common::{Common, Output};
@@ -25,6 +30,9 @@ pub(crate) struct Status {
     /// Watch the rollout in progress until it ends, wherever it runs: a live view, or one line per change in a pipe; changes nothing
     #[arg(long)]
     pub(crate) watch: bool,
+    /// Also show whether a guard watches the rollout in progress: the state machine's name or ARN, `canaryctl-guard` if none is given
+    #[arg(long, value_name = "STATE_MACHINE", num_args = 0..=1, require_equals = true, default_missing_value = GUARD)]
+    guard: Option<String>,
     #[command(flatten)]
     watching: Watching,
     #[command(flatten)]
@@ -40,6 +48,10 @@ pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
     {
         return Ok(code);
     }
+    let guard = match (&args.guard, alias.as_ref().map(alias_state)) {
+        (Some(machine), Some(found)) => guard(aws, subject, machine, &found).await?,
+        (Some(_) | None, _) => None,
+    };
     let (alias, now) = (alias.as_ref(), aws.time());
     match output {
         Output::Text => {
@@ -49,8 +61,42 @@ pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
             let undone = alias.and_then(report::undone_to).is_some();
             let existing = if undone { aws.versions(&subject.function).await.ok() } else { None };
             print_out(&report::status_text(subject, alias, provisioned, existing.as_deref(), now));
+            if let Some((execution, seen)) = &guard {
+                print_out(&format!("  guard     {}\n", described(execution, seen.as_ref())));
+            }
         }
-        Output::Json => print_json(&format!("{}\n", report::status_json(subject, alias, now))),
+        Output::Json => {
+            let mut status = report::status_json(subject, alias, now);
+            if let (Some((execution, seen)), Some(fields)) = (&guard, status.as_object_mut()) {
+                let (state, since) = (seen.as_ref().map(|seen| &seen.status), seen.as_ref().map(|seen| seen.started_at));
+                let shown = json!({"execution": execution.arn(), "status": state, "since": since});
+                fields.insert("guard".to_owned(), shown);
+            }
+            print_json(&format!("{status}\n"));
+        }
     }
     Ok(if alias.is_some() { 0 } else { 3 })
+}
+
+/// The execution that guards the rollout in progress, and how it is doing; `None` where no rollout is in progress.
+async fn guard(
+    aws: &Aws,
+    subject: &Subject,
+    machine: &str,
+    found: &AliasState,
+) -> Result<Option<(GuardExecution, Option<GuardSeen>)>, Failure> {
+    let Some(note) = found.live() else { return Ok(None) };
+    let function = aws.configuration(&subject.function, None).await?.arn;
+    let Some(execution) = GuardExecution::new(machine, subject, &function, note.id, note.owner) else { return Ok(None) };
+    let seen = aws.guard(&execution.arn()).await?;
+    Ok(Some((execution, seen)))
+}
+
+fn described(execution: &GuardExecution, seen: Option<&GuardSeen>) -> String {
+    let name = &execution.name;
+    match seen {
+        Some(seen) if seen.status == "RUNNING" => format!("watches since {} (execution {name})", clock(seen.started_at)),
+        Some(seen) => format!("does not watch: execution {name} is {}", seen.status),
+        None => format!("does not watch: there is no execution {name}"),
+    }
 }

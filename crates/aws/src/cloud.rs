@@ -11,10 +11,11 @@ use aws_sdk_cloudwatch::types::{
 };
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, InvocationType, LogType, State as LambdaState};
+use controller::GuardExecution;
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, Call, Cloud, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
-    HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts, Revision, SignalCounts,
-    StackResources, TAG, VersionPair, Watch, Write,
+    GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts, Revision,
+    SignalCounts, StackResources, TAG, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -333,6 +334,24 @@ impl Cloud for Aws {
         let composite = found.composite_alarms().iter().filter_map(|alarm| alarm.alarm_name());
         let log = found.log_alarms().iter().filter_map(|alarm| alarm.alarm_name());
         Ok(metric.chain(composite).chain(log).map(str::to_owned).collect())
+    }
+
+    async fn start_guard(&self, execution: &GuardExecution) -> Answer<()> {
+        let request = self.step_functions().start_execution().state_machine_arn(&execution.machine);
+        let request = request.name(&execution.name).input(&execution.input);
+        request.send().await.map(drop).map_err(failed(Call::StartExecution))
+    }
+
+    async fn guard(&self, execution: &str) -> Answer<Option<GuardSeen>> {
+        let request = self.step_functions().describe_execution().execution_arn(execution);
+        match request.send().await.map_err(failed(Call::DescribeExecution)) {
+            Ok(found) => Ok(Some(GuardSeen {
+                status: found.status().as_str().to_owned(),
+                started_at: Time::from_secs(u64::try_from(found.start_date().secs()).unwrap_or_default()),
+            })),
+            Err(error) if error.failure == Failure::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn event_sources(&self, function: &Qualified) -> Answer<Vec<EventSource>> {

@@ -76,6 +76,13 @@ impl Aws {
         aws_sdk_cloudformation::Client::from_conf(config.build())
     }
 
+    /// Made for one call of a rollout.
+    pub(crate) fn step_functions(&self) -> aws_sdk_sfn::Client {
+        let config = aws_sdk_sfn::config::Builder::from(&self.config);
+        let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
+        aws_sdk_sfn::Client::from_conf(config.build())
+    }
+
     pub(crate) fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
         self.logs.get_or_init(|| {
             let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config);

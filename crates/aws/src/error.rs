@@ -99,7 +99,9 @@ fn by_answer(code: &str, status: u16) -> Failure {
         "ExpiredToken" => Failure::Expired,
         "PreconditionFailed" => Failure::Outdated,
         "ResourceConflict" | "ResourceInUse" => Failure::Conflict,
-        "ProvisionedConcurrencyConfigNotFound" | "ResourceNotFound" => Failure::NotFound,
+        "ExecutionDoesNotExist" | "ProvisionedConcurrencyConfigNotFound" | "ResourceNotFound" | "StateMachineDoesNotExist" => {
+            Failure::NotFound
+        }
         "UnknownOperation" => Failure::Invalid,
         _ => by_status(status),
     }

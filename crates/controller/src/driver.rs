@@ -93,6 +93,8 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) checks: Checks<'a>,
     pub(crate) group: Link<'a>,
     pub(crate) sink: EventSink<'a>,
+    /// Whether this process has its guard, or does without.
+    pub(crate) guarded: bool,
 }
 
 impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
@@ -110,6 +112,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             io,
             group,
             sink,
+            guarded: false,
         }
     }
 

@@ -71,14 +71,8 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         // Asked for on less than everything, AWS leaves composite alarms out of its answers.
         grants.push(Grant::of("Alarms", &[Call::DescribeAlarms, Call::DescribeAlarmHistory], everything()));
     }
-    if !request.managed.is_empty() {
-        let resources = request.managed.iter().map(|rule| arns.here("cloudwatch", &format!("alarm:{}", rule.name))).collect();
-        let calls = [Call::ListTagsForResource, Call::PutMetricAlarm, Call::SetAlarmState];
-        let mut managed = Grant::of("ManagedAlarms", &calls, resources);
-        // An alarm is put with its tag.
-        managed.actions.push("cloudwatch:TagResource");
-        grants.push(managed);
-    }
+    grants.extend(arns.managed_alarms(request));
+    grants.extend(arns.guard(request));
     if request.analysis.mode != Mode::Off || doctor {
         grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
     }
@@ -155,6 +149,23 @@ impl Arns<'_> {
         let qualifier = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
         let resource = format!("function:{}{qualifier}", function.name);
         Arn { partition: &partition, service: "lambda", region: &region, account: &account, resource: &resource }.to_string()
+    }
+
+    fn managed_alarms(&self, request: &Request) -> Option<Grant> {
+        let resources: Vec<String> =
+            request.managed.iter().map(|rule| self.here("cloudwatch", &format!("alarm:{}", rule.name))).collect();
+        let calls = [Call::ListTagsForResource, Call::PutMetricAlarm, Call::SetAlarmState];
+        let mut managed = Grant::of("ManagedAlarms", &calls, resources);
+        // An alarm is put with its tag.
+        managed.actions.push("cloudwatch:TagResource");
+        (!request.managed.is_empty()).then_some(managed)
+    }
+
+    fn guard(&self, request: &Request) -> Option<Grant> {
+        let machine = &request.guard.as_ref()?.machine;
+        let named = || self.here("states", &format!("stateMachine:{machine}"));
+        let machine = if Arn::is_meant(machine) { machine.clone() } else { named() };
+        Some(Grant::of("Guard", &[Call::StartExecution], vec![machine]))
     }
 
     fn stack(&self) -> Option<Grant> {

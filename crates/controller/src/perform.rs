@@ -7,6 +7,7 @@ use rollout::candidate::not_prepared;
 use rollout::check::asked_now;
 use rollout::comparison::Probe;
 use rollout::event::{EventKind, HookPhase};
+use rollout::guarded::Guarded;
 use rollout::hook::HookTarget;
 use rollout::narrate::Round;
 use rollout::note::{Note, Phase};
@@ -19,11 +20,12 @@ use rollout::{Alias, Weight};
 
 use crate::backoff::Backoff;
 use crate::driver::Driver;
+use crate::guard::{Guard, guarding, not_started};
 use crate::hooks::{Question, ask, check};
 use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::jobs::announced;
 use crate::managed_alarms::keep;
-use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure};
+use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure, GuardExecution};
 use crate::preflight::alarms::PERMISSIONS;
 use crate::probe::probe;
 
@@ -42,6 +44,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Action::Publish => self.publish().await,
             // Boxed: rare, and large beside what every round needs on the stack.
             Action::ManageAlarms => Box::pin(self.keep_alarms()).await,
+            Action::StartGuard => Box::pin(self.start_guard()).await,
             Action::InvokeHook => self.invoke_hook().await,
             Action::Probe => self.send_probes(),
             Action::Finish(_) => {}
@@ -157,6 +160,45 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         self.memory.on_waited();
         if self.memory.on_not_managed(&self.plan, error.failure, &why, self.io.now()) {
+            return;
+        }
+        self.warn(why);
+        self.pause(AGAIN.min(self.plan.poll)).await;
+    }
+
+    /// Starts what guards the rollout once this process is gone.
+    async fn start_guard(&mut self) {
+        let Some(guard) = &self.io.request.guard else { return };
+        let started = self.guard_with(guard).await;
+        self.memory.on_waited();
+        match started {
+            Ok(GuardExecution { machine, name, .. }) => {
+                self.guarded = true;
+                self.announce(EventKind::Guarded(Guarded { state_machine: machine, execution: name }));
+            }
+            Err(error) => self.not_guarded(guard, &error).await,
+        }
+    }
+
+    async fn guard_with(&self, guard: &Guard) -> Result<GuardExecution, CloudError> {
+        let (cloud, subject) = (self.io.cloud, &self.io.request.subject);
+        let function = match self.prepared.stable_arn() {
+            Some(arn) => arn,
+            // What is resumed may begin without it.
+            None => cloud.configuration(&subject.function, None).await?.arn,
+        };
+        let execution = guarding(&guard.machine, subject, &function, &self.plan)?;
+        cloud.start_guard(&execution).await.map(|()| execution)
+    }
+
+    async fn not_guarded(&mut self, guard: &Guard, error: &CloudError) {
+        let why = format!("the guard {} could not be started: {error}", guard.machine);
+        if guard.optional {
+            self.guarded = true;
+            return self.warn(format!("{why}; the rollout continues without it (--guard-optional)"));
+        }
+        let why = format!("{why}\n  hint: {}", not_started(error, &guard.machine));
+        if self.memory.on_not_guarded(&self.plan, error.failure, &why, self.io.now()) {
             return;
         }
         self.warn(why);

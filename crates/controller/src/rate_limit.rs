@@ -18,8 +18,8 @@ use crate::batch::Gatherer;
 
 use crate::port::{
     AlarmRule, AliasSnapshot, Baseline, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated, EventSource,
-    FunctionUrl, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts, Revision,
-    SignalCounts, StackResources, VersionPair, Watch, Write,
+    FunctionUrl, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm,
+    PairCounts, Revision, SignalCounts, StackResources, VersionPair, Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -179,6 +179,8 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         DescribeAlarmHistory: last_red(name: &str, since: Time) -> Option<Time>;
         PutMetricAlarm: put_alarm(rule: &AlarmRule, owner: &str) -> ();
         SetAlarmState: reset_alarm(name: &str) -> ();
+        StartExecution: start_guard(execution: &GuardExecution) -> ();
+        DescribeExecution: guard(execution: &str) -> Option<GuardSeen>;
         GetMetricData: baseline(subject: &Subject, from: Time, to: Time, every: Duration) -> Vec<Baseline>;
         GetMetricData: signal_past(of: (&Subject, Version), signals: &[Signal], past: (Time, Time, Duration)) -> Vec<Vec<(Time, SignalCounts)>>;
         ListMetrics: known_metrics(of: Option<&SignalMetric>, name: &str) -> Vec<KnownMetric>;

@@ -17,6 +17,7 @@ use rollout::{Schedule, Signal, Time, Version};
 use sha2::{Digest, Sha256};
 
 use crate::alias_stack::ReadTemplate;
+use crate::guard::Guard;
 use crate::port::{AlarmRule, Code};
 
 /// A rollout, as asked for.
@@ -58,6 +59,8 @@ pub struct Request {
     pub checks: Vec<HookTarget>,
     /// Tell what every decision rests on, too.
     pub observations: bool,
+    /// What guards it once its process is gone, where anything does.
+    pub guard: Option<Guard>,
     /// What to do about a rollout that is in progress already.
     pub takeover: TakeoverOptions,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
@@ -97,6 +100,7 @@ impl Request {
             post_hook: None,
             checks: Vec::new(),
             observations: false,
+            guard: None,
             takeover: TakeoverOptions::default(),
             group: Vec::new(),
             signals: Vec::new(),

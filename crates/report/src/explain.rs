@@ -189,6 +189,10 @@ fn rolled_back(record: &Record) -> Vec<String> {
         ],
         Cause::Hand | Cause::Abort => vec![format!("without the manual rollback {onwards}")],
         Cause::Group => vec![format!("without the rollback of its group {onwards}")],
+        Cause::Abandoned => vec![
+            format!("if its process had not stopped, {onwards}"),
+            "nothing was found against the version: the same command starts a new rollout".to_owned(),
+        ],
         Cause::Superseded => vec![format!("without the other rollout {onwards}")],
         Cause::Failed | Cause::Unchanged | Cause::Rejected => vec![format!("without this failure {onwards}")],
     }

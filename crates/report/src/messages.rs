@@ -7,6 +7,7 @@ use rollout::comparison::AnalysisVerdict;
 use rollout::difference::Difference;
 use rollout::event::{Adopted, Event, EventKind, Started};
 use rollout::format::duration;
+use rollout::guarded::Guarded;
 use rollout::health::{AlarmState, clock};
 use rollout::hook::HookUrl;
 use rollout::note::AfterPause;
@@ -51,6 +52,7 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
         EventKind::Published { version } => line("version", format!("{version} published")),
         EventKind::VersionReady { version, differs } => ready(story, *version, differs),
         EventKind::ManagedAlarm { name, text } => line("alarm", format!("{} {}", one_line(name), one_line(text))),
+        EventKind::Guarded(guarded) => guard(guarded),
         EventKind::HookStarted { hook, name, attempt } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             let invoked = if HookUrl::is_meant(name) { "called" } else { "invoked" };
@@ -276,4 +278,9 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
         _ => "the decision",
     };
     format!("{back}, {} after {seen}", duration(at.since(decided)))
+}
+
+fn guard(Guarded { state_machine, execution }: &Guarded) -> Vec<LogLine> {
+    let name = state_machine.rsplit(':').next().unwrap_or(state_machine);
+    line("guard", format!("{} rolls back if this process stops (execution {})", one_line(name), one_line(execution)))
 }

@@ -46,7 +46,10 @@ impl<W: Write> Recording<W> {
         }
         let Value::Object(seen) = serde_json::to_value(&observed.seen)? else { return Ok(()) };
         let changed = seen.iter().filter(|(name, value)| known.seen.get(*name) != Some(value));
-        line["seen"] = Value::Object(changed.map(|(name, value)| (name.clone(), value.clone())).collect());
+        // What is said only while it is so is taken back by saying nothing of it.
+        let gone = known.seen.keys().filter(|name| !seen.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+        let changed = changed.map(|(name, value)| (name.clone(), value.clone()));
+        line["seen"] = Value::Object(changed.chain(gone).collect());
         known.seen = seen;
         self.json.line(&line)
     }

@@ -108,6 +108,7 @@ impl Thread {
             self.known.plan = plan;
         }
         self.known.seen.extend(line.seen);
+        self.known.seen.retain(|_, value| !value.is_null());
         let plan: Plan = serde_json::from_value(self.known.plan.clone())?;
         let seen: Observation = serde_json::from_value(Value::Object(self.known.seen.clone()))?;
         let at = seen.now;

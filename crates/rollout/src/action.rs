@@ -23,6 +23,9 @@ pub enum Action {
     /// Make the managed alarms, or change them, for the candidate.
     #[serde(rename = "update_managed_alarms")]
     ManageAlarms,
+    /// Start what guards the rollout once this process is gone.
+    #[serde(rename = "start_guard")]
+    StartGuard,
     /// Write that the pre-traffic hook is about to be invoked.
     #[serde(rename = "announce_pre_hook")]
     AnnouncePreHook,

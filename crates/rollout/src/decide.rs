@@ -166,6 +166,10 @@ fn continue_rollout(plan: &Plan, seen: &Observation, note: &Note, by_hand: Optio
     if let Some(action) = bookkeeping(plan, seen, note, &verdict) {
         return action;
     }
+    // A first deployment has nothing that a guard could roll back to.
+    if seen.unguarded && note.stable.is_some() {
+        return Action::StartGuard;
+    }
     if let Some(Pause { until, .. }) = note.pause {
         return if seen.now >= until { Action::Resume } else { wait(seen, until, Reason::Paused(until)) };
     }

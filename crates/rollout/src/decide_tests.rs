@@ -173,6 +173,7 @@ fn each_observation(plan: &Plan, mut check: impl FnMut(&Observation)) {
                             seen = Observation { hook: hook.clone(), managed, ..seen };
                             check(&seen);
                         }
+                        check(&Observation { unguarded: true, ..seen.clone() });
                         for checks in answers(plan, now) {
                             seen = Observation { checks, ..seen };
                             check(&seen);
@@ -273,6 +274,10 @@ fn check(plan: &Plan, seen: &Observation) {
     let asks = matches!(action, Action::AnnouncePreHook | Action::AnnouncePostHook | Action::InvokeHook);
     assert!(seen.managed || !(away || asks), "{}", described());
     assert!(!seen.managed || action != Action::ManageAlarms, "{}", described());
+    // Nor before the guard is there, but where there is nothing to roll back to.
+    let guardable = plan.stable.is_some();
+    assert!(!(seen.unguarded && guardable) || !(away || asks), "{}", described());
+    assert!((seen.unguarded && guardable) || action != Action::StartGuard, "{}", described());
     check_named(seen, &action, note.as_ref(), written.as_ref());
     check_standing(plan, seen, &action, note.as_ref(), written.is_some());
     let over = seen.claimed && matches!(found, Some(AliasState::Idle(_)));
@@ -347,7 +352,8 @@ fn check_standing(plan: &Plan, seen: &Observation, action: &Action, note: Option
             if matches!(found, Some(AliasState::SetByHand(..))) {
                 let back_or_waits = matches!(action, Action::RollBack(_) | Action::Wait { .. });
                 let notes = matches!(action, Action::GoBlind | Action::SeeAgain | Action::Renew | Action::Release);
-                assert!(back_or_waits || notes, "{}", described());
+                let starts = seen.unguarded && *action == Action::StartGuard;
+                assert!(back_or_waits || notes || starts, "{}", described());
             }
         }
         (None, _) => {

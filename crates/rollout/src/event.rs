@@ -108,6 +108,9 @@ pub enum EventKind {
         /// What became of it, and its rule.
         text: String,
     },
+    /// A guard rolls back from now on if the process stops.
+    #[serde(rename = "guarded")]
+    Guarded(crate::guarded::Guarded),
     /// A hook was invoked.
     #[serde(rename = "hook_started")]
     HookStarted {

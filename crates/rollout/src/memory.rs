@@ -39,9 +39,29 @@ pub struct Memory {
     ready: Option<Time>,
     /// Since when a weight that a person set is held.
     set_manually_since: Option<Time>,
-    /// Since when the managed alarms cannot be seen to, and why that is given up.
-    unmanaged_since: Option<Time>,
-    unmanageable: Option<String>,
+    managed_alarms: Lack,
+    guard: Lack,
+}
+
+/// Something beside the alias that a rollout needs before it moves: since when it cannot be had, and why that is given up.
+#[derive(Clone, Debug, Default)]
+struct Lack {
+    since: Option<Time>,
+    given_up: Option<String>,
+}
+
+impl Lack {
+    /// Notes a failure, and whether that is given up: what AWS refuses for good at once, everything else after the time that nothing can
+    /// be read.
+    fn on_failed(&mut self, plan: &Plan, failure: Failure, why: &str, now: Time) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let for_good = matches!(failure, Failure::Denied | Failure::Expired | Failure::Invalid | Failure::NotFound);
+        let given_up = for_good || now.since(since) >= plan.blind_limit;
+        if given_up {
+            self.given_up = Some(why.to_owned());
+        }
+        given_up
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -157,6 +177,12 @@ impl Memory {
         self.writes.failures
     }
 
+    /// Why the rollout cannot go on, whatever is seen: AWS takes none of its writes, or it cannot have what it needs.
+    fn blocked(&self) -> Option<String> {
+        let Self { writes, managed_alarms, guard, .. } = self;
+        writes.refused.iter().chain(&managed_alarms.given_up).chain(&guard.given_up).next().cloned()
+    }
+
     /// Whether what this process wrote is so fresh that it need not be read.
     pub fn is_written(&self) -> bool {
         self.sight.written
@@ -247,16 +273,14 @@ impl Memory {
         }
     }
 
-    /// Notes that a managed alarm could not be seen to, and whether that is given up: what AWS refuses for good at once, everything else
-    /// after the time that nothing can be read.
+    /// Notes that a managed alarm could not be seen to, and whether that is given up.
     pub fn on_not_managed(&mut self, plan: &Plan, failure: Failure, why: &str, now: Time) -> bool {
-        let since = *self.unmanaged_since.get_or_insert(now);
-        let give_up_outcome =
-            matches!(failure, Failure::Denied | Failure::Expired | Failure::Invalid) || now.since(since) >= plan.blind_limit;
-        if give_up_outcome {
-            self.unmanageable = Some(why.to_owned());
-        }
-        give_up_outcome
+        self.managed_alarms.on_failed(plan, failure, why, now)
+    }
+
+    /// Notes that the guard could not be started, and whether that is given up.
+    pub fn on_not_guarded(&mut self, plan: &Plan, failure: Failure, why: &str, now: Time) -> bool {
+        self.guard.on_failed(plan, failure, why, now)
     }
 
     /// Notes that something was waited for: what was established by a write before that has to be read again.
@@ -296,9 +320,10 @@ impl Memory {
             full_weight_refused: self.writes.full_weight_refused,
             planned_on: self.planned_on.clone(),
             remembered: self.remembered.clone(),
-            write_blocked: self.writes.refused.clone().or_else(|| self.unmanageable.clone()),
+            write_blocked: self.blocked(),
             candidate: Candidate::Unknown,
             managed: true,
+            unguarded: false,
             hook: Hook::NotInvoked,
             ready: self.ready,
             health: Health::Unwatched,

@@ -129,6 +129,9 @@ pub struct Observation {
     /// Whether the managed alarms are about that version; so too where there are none.
     #[serde(rename = "managed_alarms_current")]
     pub managed: bool,
+    /// Whether a guard is asked for that was not started for this process yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unguarded: bool,
     /// The hook that the note announces.
     pub hook: Hook,
     /// Since when this process has waited for the full minute, if it has: nothing else keeps the weight from rising.

@@ -43,6 +43,8 @@ words! {
         Rejected = "rejected",
         /// Another member of its group rolled back, or could not go on.
         Group = "group",
+        /// Its process stopped without ending it, and the guard rolled it back.
+        Abandoned = "abandoned",
     }
 }
 
@@ -60,7 +62,7 @@ impl Cause {
             Self::Hand => Some('h'),
             Self::Abort => Some('b'),
             Self::PreHook | Self::Blind | Self::NoData | Self::LowTraffic | Self::Signal | Self::Superseded => None,
-            Self::Failed | Self::Unchanged | Self::Rejected | Self::Group => None,
+            Self::Failed | Self::Unchanged | Self::Rejected | Self::Group | Self::Abandoned => None,
         }
     }
 
@@ -93,6 +95,7 @@ impl Cause {
             Self::Unchanged => "nothing to roll out",
             Self::Rejected => "the version was rejected before",
             Self::Group => "another function of its group rolled back",
+            Self::Abandoned => "its process stopped; the guard rolled it back",
         }
     }
 }
@@ -154,7 +157,7 @@ impl Outcome {
     /// The process' exit code. A contract:
     ///
     /// 0 promoted or nothing to roll out · 1 unexpected · 2 wrong usage (decided before there is a rollout) · 3 refused before
-    /// anything moved · 10 alarm or analysis · 11 hook · 12 no data, unreadable, low traffic · 13 a person or a signal ·
+    /// anything moved · 10 alarm or analysis · 11 hook · 12 no data, unreadable, low traffic · 13 a person, a signal or the guard ·
     /// 20 rollback not confirmed · 21 another owner's · 30 left in progress on purpose.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -166,7 +169,7 @@ impl Outcome {
                 Cause::Alarm | Cause::Analysis | Cause::Group => 10,
                 Cause::PreHook | Cause::StepHook | Cause::PostHook | Cause::Check => 11,
                 Cause::Blind | Cause::NoData | Cause::LowTraffic => 12,
-                Cause::Hand | Cause::Abort | Cause::Signal => 13,
+                Cause::Hand | Cause::Abort | Cause::Signal | Cause::Abandoned => 13,
                 Cause::Superseded => 21,
                 Cause::Failed => 1,
                 Cause::Unchanged => 0,

@@ -20,6 +20,13 @@ pub const LEASE: Duration = Duration::from_mins(10);
 /// What a lease outlasts the next write by.
 pub const LEASE_GRACE: Duration = Duration::from_mins(1);
 
+/// How long after the end of a lease a guard takes its owner for gone: an owner that lives has renewed it half a minute before, and AWS may
+/// have throttled that.
+pub const GUARD_SLACK: Duration = Duration::from_mins(2);
+
+/// How long a guard lasts: nine events every two and a half minutes, of the 25,000 that an execution has room for, are 4.8 days.
+pub const GUARD_LASTS: Duration = Duration::from_hours(96);
+
 /// How long before its end a lease is renewed.
 pub const RENEWAL: Duration = Duration::from_secs(30);
 

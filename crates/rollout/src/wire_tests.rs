@@ -57,6 +57,7 @@ frozen!(events, EventKind {
     EventKind::Published { .. } => r#"{"type":"published","version":"42"}"#,
     EventKind::VersionReady { .. } => r#"{"type":"version_ready","version":"42","differences":[{"name":"memory","stable":"128 MB","candidate":"256 MB"},{"name":"environment","added":["A"],"removed":["B"],"changed":["C"]}]}"#,
     EventKind::ManagedAlarm { .. } => r#"{"type":"managed_alarm","name":"errors","text":"made"}"#,
+    EventKind::Guarded(_) => r#"{"type":"guarded","state_machine":"arn:aws:states:eu-west-1:123456789012:stateMachine:canaryctl-guard","execution":"7f3ac2e1-k4q9"}"#,
     EventKind::HookStarted { .. } => r#"{"type":"hook_started","hook":"pre-traffic","name":"check","attempt":1}"#,
     EventKind::HookSucceeded { .. } => r#"{"type":"hook_succeeded","hook":"step","name":"check","took_ms":120}"#,
     EventKind::HookFailed { .. } => r#"{"type":"hook_failed","hook":"post-traffic","name":"check","reason":"it threw"}"#,
@@ -194,6 +195,7 @@ written!(actions, Action {
     Action::UpdateCode, Action::UpdateCode => r#""update_code""#,
     Action::Publish, Action::Publish => r#""publish""#,
     Action::ManageAlarms, Action::ManageAlarms => r#""update_managed_alarms""#,
+    Action::StartGuard, Action::StartGuard => r#""start_guard""#,
     Action::AnnouncePreHook, Action::AnnouncePreHook => r#""announce_pre_hook""#,
     Action::AnnouncePostHook, Action::AnnouncePostHook => r#""announce_post_hook""#,
     Action::AnnounceStepHook, Action::AnnounceStepHook => r#""announce_step_hook""#,
@@ -260,7 +262,7 @@ fn words() {
     }
     assert_eq!(
         all(Cause::ALL),
-        "alarm analysis pre_hook step_hook post_hook check blind no_data low_traffic hand abort signal superseded failed unchanged rejected group"
+        "alarm analysis pre_hook step_hook post_hook check blind no_data low_traffic hand abort signal superseded failed unchanged rejected group abandoned"
     );
     assert_eq!(all(AlarmState::ALL), "OK ALARM INSUFFICIENT_DATA");
     assert_eq!(all(HoldReason::ALL), "suspicious no_invocations too_few_invocations check_running");

@@ -68,7 +68,7 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, candidate, *cause)),
         Action::Adopt | Action::WriteAgain | Action::Confirm => None,
         Action::Claim | Action::Create(_) | Action::UpdateCode | Action::Publish | Action::InvokeHook | Action::Probe => None,
-        Action::Wait { .. } | Action::ManageAlarms | Action::Finish(_) => None,
+        Action::Wait { .. } | Action::ManageAlarms | Action::StartGuard | Action::Finish(_) => None,
     }
 }
 

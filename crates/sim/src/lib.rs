@@ -21,6 +21,7 @@ mod response;
 mod scenario;
 mod settings;
 mod setup;
+mod step_functions;
 mod time;
 mod value;
 mod web;

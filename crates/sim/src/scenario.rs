@@ -95,6 +95,7 @@ impl Scenario {
         let epoch = Time::from(epoch);
         let mut world = World::new(settings, seed, epoch - HISTORY);
         let furnished = self.furnish(&mut world);
+        world.create_guard("canaryctl-guard");
         debug_assert_eq!(furnished, Ok(()), "the stories' own furniture fits");
         world.advance(epoch);
         if self.story == Story::Throttled {

@@ -10,6 +10,7 @@ use crate::cloudwatch::CloudWatch;
 use crate::lambda::{Call, Done, Refusal};
 use crate::logs::Logs;
 use crate::response::{put, response};
+use crate::step_functions::StepFunctions;
 use crate::time::Time;
 
 /// What a request asks for, as far as every service needs to know.
@@ -28,6 +29,7 @@ impl Operation {
             (Service::Lambda, name) => format!("lambda:{name}"),
             (Service::CloudWatch, name) => format!("cloudwatch:{name}"),
             (Service::Logs, name) => format!("logs:{name}"),
+            (Service::StepFunctions, name) => format!("states:{name}"),
             (Service::CloudFormation, name) => format!("cloudformation:{name}"),
         }
     }
@@ -39,6 +41,7 @@ pub(crate) enum Service {
     CloudWatch,
     Lambda,
     Logs,
+    StepFunctions,
 }
 
 pub(crate) fn operation(request: &http::Request<Bytes>) -> Operation {
@@ -47,6 +50,9 @@ pub(crate) fn operation(request: &http::Request<Bytes>) -> Operation {
     }
     if let Some(name) = Logs::operation(request) {
         return Operation { name: name.into(), service: Service::Logs };
+    }
+    if let Some(name) = StepFunctions::operation(request) {
+        return Operation { name: name.into(), service: Service::StepFunctions };
     }
     if let Some(name) = CloudFormation::operation(request) {
         return Operation { name: name.into(), service: Service::CloudFormation };

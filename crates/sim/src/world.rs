@@ -3,22 +3,26 @@
 //! It reads no clock, opens no connection and draws every chance from its seed: the same calls at the same times have the
 //! same answers. How an answer travels is for the seams in `account` and `listener`.
 
+mod guarding;
+mod scripting;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::cloudformation::CloudFormation;
-use crate::cloudwatch::{CloudWatch, MetricFault};
+use crate::cloudwatch::CloudWatch;
 use crate::fault::{Effect, Fault, Faults};
 use crate::lambda::{Call, Lambda, Refusal, uuid};
 use crate::log::{AliasChange, CallRecord, Delivery};
 use crate::logs::Logs;
 use crate::quota::Quotas;
 use crate::settings::Settings;
+use crate::step_functions::StepFunctions;
 use crate::time::Time;
 use crate::value;
-use crate::web::{Visit, Web, WebPage};
+use crate::web::Web;
 use crate::wire::{self, Service};
 
 /// One account in one Region.
@@ -29,6 +33,7 @@ pub struct World {
     pub(crate) lambda: Lambda,
     pub(crate) cloudwatch: CloudWatch,
     pub(crate) cloudformation: CloudFormation,
+    step_functions: StepFunctions,
     web: Web,
     quotas: Quotas,
     faults: Faults,
@@ -148,6 +153,7 @@ impl World {
             lambda,
             cloudwatch,
             cloudformation: CloudFormation::new(&settings.account, &settings.region),
+            step_functions: StepFunctions::new(&settings.account, &settings.region),
             web: Web::default(),
             quotas: Quotas::default(),
             faults: Faults::default(),
@@ -170,6 +176,12 @@ impl World {
         loop {
             let planned = self.agenda.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= to);
             let due = self.lambda.next_due(self.now).filter(|(at, _)| *at <= to);
+            let others = [planned, due.as_ref().map(|(at, _)| *at)];
+            let first = |at: &Time| *at <= to && others.iter().flatten().all(|other| at < other);
+            if let Some(at) = self.step_functions.next_due().filter(first) {
+                self.take_guard_turn(at);
+                continue;
+            }
             match (planned, due) {
                 (Some(at), due) if due.is_none_or(|(other, _)| at <= other) => self.carry_out(at),
                 (_, Some((at, due))) => {
@@ -286,11 +298,12 @@ impl World {
                 record.error = done.as_ref().err().map(|refusal| refusal.code.to_owned());
                 (wire::lambda_response(done, &request_id), ran)
             }
-            other @ (Service::CloudFormation | Service::CloudWatch | Service::Logs) => {
+            other @ (Service::CloudFormation | Service::CloudWatch | Service::Logs | Service::StepFunctions) => {
                 record.resource = about(other, request);
                 let (response, error) = match other {
                     Service::Logs => self.lambda.logs.answer(self.now, request, &request_id),
                     Service::CloudFormation => self.cloudformation.answer(&operation.name, request, &request_id),
+                    Service::StepFunctions => self.step_functions.answer(self.now, request, &request_id),
                     Service::CloudWatch | Service::Lambda => self.cloudwatch.answer(self.now, request, &request_id),
                 };
                 record.error = error;
@@ -345,6 +358,7 @@ impl World {
             match operation.service {
                 Service::Logs => Logs::refuse(&fault, &request_id),
                 Service::CloudFormation => CloudFormation::refuse(&fault, &request_id),
+                Service::StepFunctions => StepFunctions::refuse(&fault, &request_id),
                 Service::CloudWatch | Service::Lambda => CloudWatch::refuse(request, &fault, &request_id),
             }
         };
@@ -362,6 +376,7 @@ impl World {
             Service::CloudWatch => "*".to_owned(),
             Service::Logs => self.lambda.logs.guarded(&Logs::resource(request)),
             Service::CloudFormation => self.cloudformation.arn(&CloudFormation::resource(request)),
+            Service::StepFunctions => StepFunctions::resource(request),
         };
         let (account, action) = (&self.settings.account, operation.action());
         format!(
@@ -405,7 +420,7 @@ impl World {
                     record.revision_sent = call.revision_sent();
                 }
             }
-            other @ (Service::CloudFormation | Service::CloudWatch | Service::Logs) => {
+            other @ (Service::CloudFormation | Service::CloudWatch | Service::Logs | Service::StepFunctions) => {
                 record.resource = about(other, asked.request);
             }
         }
@@ -430,46 +445,6 @@ impl World {
         self.plan(at, Planned::Event(event));
     }
 
-    /// Takes a request for an address outside AWS.
-    pub fn visit(&mut self, now: Time, request: &http::Request<Bytes>) -> Reply {
-        self.advance(now);
-        let verdict = self.faults.judge(("Visit", ""), "anonymous", self.now, &mut self.rng);
-        let delay = verdict.delay + self.latency();
-        let found = if verdict.effect == Some(Effect::Refuse) { None } else { self.web.visit(request, self.now) };
-        let Some((response, after)) = found else { return Reply { answer: Answer::Refused, delay } };
-        match (verdict.effect, after) {
-            (Some(Effect::LostAnswer), _) => Reply { answer: Answer::Lost, delay },
-            (_, Some(after)) => Reply { answer: Answer::Response(response), delay: delay + after },
-            (_, None) => Reply { answer: Answer::Hangs, delay },
-        }
-    }
-
-    /// Makes a page outside AWS, or changes it: its address without a query.
-    pub fn put_page(&mut self, address: &str, page: WebPage) {
-        self.web.put(address, page);
-    }
-
-    /// Every request to a page, oldest first.
-    pub fn visits(&self) -> &[Visit] {
-        self.web.visits()
-    }
-
-    /// Adds a rule for calls that go wrong from now on.
-    pub fn add_fault(&mut self, fault: Fault) {
-        self.faults.add(fault);
-    }
-
-    /// Adds a rule for queries of `GetMetricData` that are answered with less than there is.
-    pub fn add_metric_fault(&mut self, fault: MetricFault) {
-        self.cloudwatch.add_fault(fault);
-    }
-
-    /// Ends all rules for calls and queries that go wrong.
-    pub fn clear_faults(&mut self) {
-        self.faults.clear();
-        self.cloudwatch.clear_faults();
-    }
-
     /// Every call so far, oldest first; at most the last 200,000.
     pub fn log(&self) -> &[CallRecord] {
         &self.log
@@ -486,6 +461,7 @@ fn about(service: Service, request: &http::Request<Bytes>) -> String {
     match service {
         Service::CloudFormation => CloudFormation::resource(request),
         Service::Logs => Logs::resource(request),
+        Service::StepFunctions => StepFunctions::resource(request),
         Service::CloudWatch | Service::Lambda => String::new(),
     }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::simulated::{Simulated, subject};
-use controller::AlarmRule;
 use controller::port::{Cloud, Code, Configuration, Failure, Revision, State, Update};
+use controller::{AlarmRule, GuardExecution};
 use rollout::alias::Target;
 use rollout::health::AlarmState;
+use rollout::note::{Owner, RolloutId};
 use rollout::target::Qualified;
 use rollout::{Alias, Version, Weight};
 
@@ -276,4 +277,26 @@ async fn code_is_lambdas_or_in_s3() {
     assert_eq!(simulated.aws.code_in_s3(&hello, Some(version(1))).await, Ok(None));
     let missing = simulated.aws.code_in_s3(&hello, Some(version(99))).await.unwrap_err();
     assert_eq!(missing.failure, Failure::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_is_started_once_and_looked_at() {
+    let simulated = Simulated::new().await;
+    let machine = simulated.account.with(|world| world.create_guard("canaryctl-guard"));
+    let function = "arn:aws:lambda:us-east-1:111111111111:function:hello:1";
+    let (id, owner) = (RolloutId(7), Owner::from_random(8));
+    let execution = GuardExecution::new("canaryctl-guard", &subject("hello:live"), function, id, owner).unwrap();
+    assert_eq!((execution.machine.as_str(), execution.name.as_str()), (machine.as_str(), "00000007-0008"));
+    assert_eq!(execution.arn(), "arn:aws:states:us-east-1:111111111111:execution:canaryctl-guard:00000007-0008");
+    let told =
+        r#"{"alias":"live","function":"arn:aws:lambda:us-east-1:111111111111:function:hello","rollout":"00000007","slack":120}"#;
+    assert_eq!(execution.input, told);
+    assert_eq!(simulated.aws.guard(&execution.arn()).await, Ok(None));
+    simulated.aws.start_guard(&execution).await.unwrap();
+    simulated.aws.start_guard(&execution).await.unwrap();
+    let seen = simulated.aws.guard(&execution.arn()).await.unwrap().unwrap();
+    assert_eq!((seen.status.as_str(), seen.started_at.as_secs()), ("RUNNING", simulated.aws.time().as_secs()));
+    assert_eq!(simulated.account.with(|world| world.guards().len()), 1);
+    let other = GuardExecution::new(&format!("{machine}s"), &subject("hello:live"), function, id, owner).unwrap();
+    assert_eq!(simulated.aws.start_guard(&other).await.unwrap_err().failure, Failure::NotFound);
 }

@@ -76,6 +76,8 @@ calls! {
     StartQuery: "logs:StartQuery", Own;
     GetQueryResults: "logs:GetQueryResults", Own;
     StopQuery: "logs:StopQuery", Own;
+    StartExecution: "states:StartExecution", Own;
+    DescribeExecution: "states:DescribeExecution", Own;
     DescribeStackResource: "cloudformation:DescribeStackResource", Own;
     DescribeStackResources: "cloudformation:DescribeStackResources", Own;
     DescribeStacks: "cloudformation:DescribeStacks", Own;

@@ -158,6 +158,12 @@ pub trait Cloud {
     /// The names of alarms that begin so, one page of them: for a person who mistyped one.
     fn alarm_names(&self, prefix: &str) -> impl Future<Output = Answer<Vec<String>>>;
 
+    /// Starts one execution of a state machine. Doing it twice while it runs does it once; a name that has ended is refused.
+    fn start_guard(&self, execution: &GuardExecution) -> impl Future<Output = Answer<()>>;
+
+    /// How an execution is doing, by its ARN; `None` where there is none.
+    fn guard(&self, execution: &str) -> impl Future<Output = Answer<Option<GuardSeen>>>;
+
     /// What feeds queues and streams to a function: at least to exactly what is named here; where no alias or version is named, AWS may
     /// list theirs, too.
     fn event_sources(&self, function: &Qualified) -> impl Future<Output = Answer<Vec<EventSource>>>;

@@ -445,3 +445,23 @@ pub struct StackResource {
     /// When the stack last changed it.
     pub changed: Option<Time>,
 }
+
+/// One execution of a guard, as the service names it and what it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardExecution {
+    /// The state machine's ARN.
+    pub machine: String,
+    /// Its name: the rollout's id and the owner's token, so that the same start twice is one.
+    pub name: String,
+    /// Its input, as JSON.
+    pub input: String,
+}
+
+/// An execution of a guard, as the service tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardSeen {
+    /// `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED` …
+    pub status: String,
+    /// When it began.
+    pub started_at: Time,
+}

@@ -20,7 +20,7 @@ use rollout::note::{Owner, RolloutId};
 use rollout::pin::{PinDecision, pin};
 use rollout::plan::{Entry, Plan};
 use rollout::target::Subject;
-use rollout::timing::{CREDENTIALS_MARGIN, SECOND_LOOK, SHORT_SESSION};
+use rollout::timing::{CREDENTIALS_MARGIN, GUARD_LASTS, SECOND_LOOK, SHORT_SESSION};
 
 use crate::expectation::SignalPast;
 use crate::port::{Call, Clock, Cloud, Configuration, default_log_group};
@@ -106,6 +106,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     if found.lease_holder.is_some() {
         return found;
     }
+    found.problems.extend(outlasts_guard(request, &found.plan));
     found.warnings.extend(low_power(&found.plan, &found.baseline));
     let began = found.resumes.as_ref().map_or(found.plan.began, |note| note.started_at);
     let signals = Box::pin(signals(cloud, request, &found.plan, &found.baseline, began)).await;
@@ -196,6 +197,14 @@ fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
         Admission::Wait { note, .. } => found.lease_holder = Some(note),
         Admission::No { why, hint } => found.problems.push(Problem::new(why).hint(hint)),
     }
+}
+
+/// A plan that is longer than a guard lasts.
+fn outlasts_guard(request: &Request, plan: &Plan) -> Option<Problem> {
+    let (lasts, most) = (exact(plan.duration()), exact(GUARD_LASTS));
+    let text = format!("the rollout lasts at least {lasts}, and a guard lasts for {most}");
+    (request.guard.is_some() && plan.duration() > GUARD_LASTS)
+        .then(|| Problem::new(text).hint("use a shorter schedule, or omit `--guard`"))
 }
 
 /// A session token may end before the rollout does; nothing says when.

@@ -11,4 +11,5 @@ mod recorded;
 mod sdk;
 mod served;
 mod stacks;
+mod step_functions;
 mod wire;

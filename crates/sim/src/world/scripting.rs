@@ -1,0 +1,51 @@
+//! How is an account scripted beside what a client can call? Pages outside AWS, and rules for calls that go wrong.
+
+use bytes::Bytes;
+
+use super::{Answer, Reply, World};
+use crate::cloudwatch::MetricFault;
+use crate::fault::{Effect, Fault};
+use crate::time::Time;
+use crate::web::{Visit, WebPage};
+
+impl World {
+    /// Takes a request for an address outside AWS.
+    pub fn visit(&mut self, now: Time, request: &http::Request<Bytes>) -> Reply {
+        self.advance(now);
+        let verdict = self.faults.judge(("Visit", ""), "anonymous", self.now, &mut self.rng);
+        let delay = verdict.delay + self.latency();
+        let found = if verdict.effect == Some(Effect::Refuse) { None } else { self.web.visit(request, self.now) };
+        let Some((response, after)) = found else { return Reply { answer: Answer::Refused, delay } };
+        match (verdict.effect, after) {
+            (Some(Effect::LostAnswer), _) => Reply { answer: Answer::Lost, delay },
+            (_, Some(after)) => Reply { answer: Answer::Response(response), delay: delay + after },
+            (_, None) => Reply { answer: Answer::Hangs, delay },
+        }
+    }
+
+    /// Makes a page outside AWS, or changes it: its address without a query.
+    pub fn put_page(&mut self, address: &str, page: WebPage) {
+        self.web.put(address, page);
+    }
+
+    /// Every request to a page, oldest first.
+    pub fn visits(&self) -> &[Visit] {
+        self.web.visits()
+    }
+
+    /// Adds a rule for calls that go wrong from now on.
+    pub fn add_fault(&mut self, fault: Fault) {
+        self.faults.add(fault);
+    }
+
+    /// Adds a rule for queries of `GetMetricData` that are answered with less than there is.
+    pub fn add_metric_fault(&mut self, fault: MetricFault) {
+        self.cloudwatch.add_fault(fault);
+    }
+
+    /// Ends all rules for calls and queries that go wrong.
+    pub fn clear_faults(&mut self) {
+        self.faults.clear();
+        self.cloudwatch.clear_faults();
+    }
+}
