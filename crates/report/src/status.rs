@@ -29,7 +29,7 @@ pub fn status_text(
     let mut sheet = Sheet { operand: operand(&subject.function.name, &subject.alias), ..Sheet::default() };
     let Some(alias) = alias else {
         sheet.title = format!("{subject}   does not exist");
-        sheet.row("is", "the function may exist, but it has no alias of this name");
+        sheet.row("state", "the function may exist, but it has no alias of this name");
         sheet.next("rollout", " --type <SCHEDULE>", "creates it on a new version");
         return sheet.text();
     };
@@ -177,7 +177,7 @@ fn explain(
                 Some(false) => "another tool is rolling out",
                 None => "another tool is rolling out, or AWS is moving provisioned concurrency",
             };
-            sheet.row("is", &format!("{described}; canaryctl does not change it:"));
+            sheet.row("state", &format!("{described}; canaryctl does not change it:"));
             sheet.row("", who);
             if provisioned == Some(true) {
                 sheet.next("status", "", "again in a few minutes: AWS removes the weights when it is done");
@@ -185,35 +185,35 @@ fn explain(
             sheet.roll_back_to(alias.target, &format!("puts all traffic on {}", alias.target));
         }
         AliasState::Claimed(note) | AliasState::Running(note) => {
-            sheet.row("is", &in_progress(note, now));
+            sheet.row("state", &in_progress(note, now));
             live(sheet, note, now);
         }
         AliasState::SetByHand(note, weight) => {
             let set = note.phase.share();
-            sheet.row("is", &format!("set manually: {weight} of traffic, the rollout had set {set}; holding it"));
+            sheet.row("state", &format!("set manually: {weight} of traffic, the rollout had set {set}; holding it"));
             live(sheet, note, now);
         }
         AliasState::Moving(..) => {
-            sheet.row("is", &described);
+            sheet.row("state", &described);
             sheet.next("status", "", "again in a few minutes");
         }
         AliasState::ClearedByHand(_) => {
-            sheet.row("is", &described);
+            sheet.row("state", &described);
             sheet.next("rollback", "", "records the rollback if the rollout's owner has not");
         }
         AliasState::PromotedElsewhere(note) => {
-            sheet.row("is", &described);
+            sheet.row("state", &described);
             if let Some(stable) = note.stable {
                 sheet.roll_back_to(stable, &format!("puts all traffic back on {stable}"));
             }
             sheet.roll_back_to(alias.target, &format!("leaves it on {} and ends the rollout", alias.target));
         }
         AliasState::Contended { why: Contention::NewerFormat, .. } => {
-            sheet.row("is", &described);
+            sheet.row("state", &described);
             sheet.next("status", "", "run it with that version of canaryctl");
         }
         AliasState::Contended { why: Contention::Changed, .. } => {
-            sheet.row("is", &described);
+            sheet.row("state", &described);
             let NoteParse::Note(note) = alias.noted() else { return };
             let Some(stable) = note.stable else { return };
             sheet.roll_back_to(stable, &format!("puts all traffic on {stable}, the version before that rollout"));
@@ -287,7 +287,9 @@ fn live(sheet: &mut Sheet, note: &Note, now: Time) {
 
 fn owner(note: &Note, now: Time) -> String {
     match note.lease {
-        Some(lease) if lease > now => format!("{}; another rollout must wait until {} (its lease)", note.owner, when(lease, now)),
+        Some(lease) if lease > now => {
+            format!("process {}; another rollout must wait until {} (its lease)", note.owner, when(lease, now))
+        }
         Some(lease) => {
             let (at, ago) = (when(lease, now), duration(now.since(lease)));
             format!("none: the lease of {} expired at {at}, {ago} ago; abandoned: no process drives it", note.owner)
@@ -298,13 +300,13 @@ fn owner(note: &Note, now: Time) -> String {
 
 fn idle(sheet: &mut Sheet, alias: &Alias, note: Option<&Note>, existing: Option<&[Version]>, now: Time) {
     if alias.target == Target::Latest {
-        sheet.row("is", "on $LATEST, which cannot have weights: each deploy of the function reaches all traffic at once");
+        sheet.row("state", "on $LATEST, which cannot have weights: each deploy of the function reaches all traffic at once");
         sheet.next("pin", "", "puts it on a version of the same code; traffic unchanged. A rollout does it first");
         return;
     }
     match note {
         None => {
-            sheet.row("is", &format!("idle: {}", AliasState::Idle(None).describe(Audience::Reader)));
+            sheet.row("state", &format!("idle: {}", AliasState::Idle(None).describe(Audience::Reader)));
             sheet.next("rollout", " --type <SCHEDULE>", "rolls out a new version");
         }
         Some(note) => last(sheet, alias, note, existing, now),
@@ -326,7 +328,7 @@ fn last(sheet: &mut Sheet, alias: &Alias, note: &Note, existing: Option<&[Versio
             (format!("idle: the last rollout promoted {} at {at}{before}", version(note.candidate)), note.candidate)
         }
     };
-    sheet.row("is", &text);
+    sheet.row("state", &text);
     let untouched = left_on == alias.target.version();
     if !untouched {
         sheet.row("", &format!("something else has moved the alias to {} since", alias.target));

@@ -58,7 +58,7 @@ fn text_of((subject, plan): (&Subject, &Plan), stable: Option<Target>, forecast:
         row(if at == 0 { "detects" } else { "" }, text);
     }
     row("interrupt", on_interrupt(plan, stable).to_owned());
-    row("roll back", format!("canaryctl rollback {}", operand(&subject.function.name, &subject.alias)));
+    row("rollback", format!("canaryctl rollback {}", operand(&subject.function.name, &subject.alias)));
     if stable.is_none() {
         lines.pop();
     }

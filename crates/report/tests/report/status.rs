@@ -51,8 +51,8 @@ fn a_rollout_in_progress() {
     let expected = "\
 hello:live   41 ▸ 42   rollout 7f3ac2e1
   traffic   70% on 41, 30% on 42
-  is        step 3 of 10, 30% of traffic since 14:02:33 (18s); next step at 14:03:33 (in 42s)
-  owner     k4q9; another rollout must wait until 14:04:33 (its lease)
+  state     step 3 of 10, 30% of traffic since 14:02:33 (18s); next step at 14:03:33 (in 42s)
+  owner     process k4q9; another rollout must wait until 14:04:33 (its lease)
   rejected  39 (rolled back manually); refused unless you use --again
   next      canaryctl rollback hello   puts all traffic on 41
 ";
@@ -85,11 +85,11 @@ fn paused_and_unmonitored_and_running_a_hook() {
     let expected = "\
 hello:live   41 ▸ 42   rollout 7f3ac2e1
   traffic   100% on 42
-  is        post-traffic hook running since 14:02:33 (18s)
+  state     post-traffic hook running since 14:02:33 (18s)
   paused    until 14:12:51, then it rolls back
   warning   monitoring unavailable since 14:02:46 (5s): CloudWatch cannot be read
   hook      attempt 2, fails if there is no answer by 14:17:51
-  owner     k4q9; another rollout must wait until 14:04:33 (its lease)
+  owner     process k4q9; another rollout must wait until 14:04:33 (its lease)
   next      canaryctl resume hello     ends the pause
             canaryctl rollback hello   puts all traffic on 41
 ";
@@ -163,7 +163,7 @@ fn weights_without_a_note_are_told_apart_where_that_is_possible() {
     let expected = "\
 hello:live   42
   traffic   100% on 41
-  is        41 has 100% of the traffic, and no rollout is recorded; canaryctl does not change it:
+  state     41 has 100% of the traffic, and no rollout is recorded; canaryctl does not change it:
             AWS is moving this alias' provisioned concurrency, or another tool is rolling out
   next      canaryctl status hello             again in a few minutes: AWS removes the weights when it is done
             canaryctl rollback hello --to 42   puts all traffic on 42

@@ -51,7 +51,7 @@ hello:live   41 ▸ new version   Linear30PercentEvery1Minute, about 6m
             in ALARM before the start: refused (--preexisting-alarm fail)
             if CloudWatch cannot be read: holds, rolls back after 10m (--blind-limit)
   interrupt rolls back (--on-interrupt rollback)
-  roll back canaryctl rollback hello
+  rollback  canaryctl rollback hello
 ";
     assert_eq!(plan_text(&subject(), &plan("Linear30PercentEvery1Minute"), None), expected);
 }
@@ -73,7 +73,7 @@ hello:live   41 ▸ 42   AllAtOnce
   t = 0     promoted
   watched   nothing: only the schedule moves traffic
   interrupt leaves traffic unchanged (--on-interrupt hold)
-  roll back canaryctl rollback hello
+  rollback  canaryctl rollback hello
 ";
     assert_eq!(plan_text(&subject(), &plan, None), expected);
 }
