@@ -28,13 +28,6 @@ fn piped(arguments: &str, input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn files(folder: &Folder) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
 #[test]
 fn a_change_is_printed_then_written_once() {
     let template = TEMPLATE;
@@ -75,7 +68,7 @@ fn a_change_is_printed_then_written_once() {
         assert!(!text(&output).contains("migration deploy"), "{}", text(&output));
         assert_eq!(fs::read_to_string(&file).unwrap(), changed);
     }
-    assert_eq!(files(&folder), ["template.yaml"]);
+    assert_eq!(folder.files(), ["template.yaml"]);
 }
 
 #[cfg(unix)]
@@ -87,7 +80,7 @@ fn a_file_keeps_its_permissions_and_a_link_stays_a_link() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     expect(folder.offline("adopt --write"), 0, "written");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
-    assert_eq!(files(&folder), ["template.yaml"]);
+    assert_eq!(folder.files(), ["template.yaml"]);
     let linked = Folder::new("adopt-link", &[("real.txt", TEMPLATE)]);
     std::os::unix::fs::symlink("real.txt", linked.0.join("template.yaml")).unwrap();
     expect(linked.offline("adopt --write"), 0, "written");

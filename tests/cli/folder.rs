@@ -19,6 +19,14 @@ impl Folder {
         Self(path)
     }
 
+    /// The names of what is in it, in order.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
     /// A command that calls no AWS.
     pub(crate) fn offline(&self, arguments: &str) -> Output {
         canaryctl().args(arguments.split_whitespace()).current_dir(&self.0).output().unwrap()

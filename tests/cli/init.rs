@@ -10,18 +10,11 @@ fn init(folder: &Folder, arguments: &str) -> Output {
     folder.offline(&format!("init {arguments}"))
 }
 
-fn files(folder: &Folder) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
 #[test]
 fn a_project_begins_with_two_commands() {
     let folder = Folder::new("begins", &[]);
     expect(init(&folder, "hello checkout:Live"), 0, "canaryctl plan hello");
-    assert_eq!(files(&folder), ["canary.yml"]);
+    assert_eq!(folder.files(), ["canary.yml"]);
     let served = Served::start();
     let plan = expect(folder.run(&served, "plan hello --output json"), 0, "");
     let plan = json_lines(String::from_utf8_lossy(&plan.stdout).lines().next().unwrap()).remove(0);
@@ -41,7 +34,7 @@ fn a_file_that_is_there_is_never_written_over() {
         fs::write(folder.0.join(name), text_of_it).unwrap();
         for arguments in ["", "hello"] {
             expect_all(init(&folder, arguments), code_of_it, &[word, name]);
-            assert_eq!(files(&folder), [name]);
+            assert_eq!(folder.files(), [name]);
             assert_eq!(fs::read_to_string(folder.0.join(name)).unwrap(), text_of_it);
         }
     }
@@ -53,7 +46,7 @@ fn what_cannot_be_begun_is_said_with_what_can() {
     for (arguments, word) in [("", "canaryctl init hello"), ("a/b", "is not a function"), ("hello:42", "is not an alias name")] {
         expect(init(&folder, arguments), 2, word);
     }
-    assert!(files(&folder).is_empty());
+    assert!(folder.files().is_empty());
 }
 
 #[test]
@@ -83,5 +76,5 @@ fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_has(&printed, &["exec canaryctl rollout --report", "run: canaryctl abort --mine"]);
     // Only the job is printed; the file was written once.
-    assert_eq!(files(&folder), ["canary.yml"]);
+    assert_eq!(folder.files(), ["canary.yml"]);
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::guard::{Look, look};
 use crate::time::Time;
 
-/// What an execution is told.
+/// What an execution watches.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub(super) struct Input {
     function: String,
@@ -39,7 +39,7 @@ pub(crate) struct Execution {
     pub(super) error: Option<String>,
     /// What its history holds, by AWS' way of counting: 25,000 are the end of an execution.
     pub(super) events: u32,
-    told: Option<Input>,
+    watched: Option<Input>,
     next: Option<(Time, Turn)>,
     /// Whether its call is being made.
     calls: bool,
@@ -51,7 +51,7 @@ pub(crate) struct Execution {
 
 impl Execution {
     pub(super) fn new(arn: String, machine: &str, name: &str, input: &str, now: Time) -> Self {
-        let told = serde_json::from_str(input).ok();
+        let watched = serde_json::from_str(input).ok();
         let mut execution = Self {
             arn,
             machine: machine.to_owned(),
@@ -63,14 +63,14 @@ impl Execution {
             error: None,
             events: 1,
             next: Some((now, Turn::Look)),
-            told,
+            watched,
             calls: false,
             waited: String::new(),
             misses: 0,
             failures: 0,
             tries: 0,
         };
-        if execution.told.is_none() {
+        if execution.watched.is_none() {
             execution.end(now, "FAILED", Some("States.QueryEvaluationError"));
         }
         execution
@@ -88,9 +88,9 @@ impl Execution {
 
     /// The request of its next call, as the service that it goes to takes it; it is being made from now on.
     pub(super) fn request(&mut self) -> Option<Request<Bytes>> {
-        let (told, (_, turn)) = (self.told.as_ref()?, self.next.as_ref()?);
+        let (watched, (_, turn)) = (self.watched.as_ref()?, self.next.as_ref()?);
         self.calls = true;
-        let path = format!("/2015-03-31/functions/{}/aliases/{}", told.function, told.alias);
+        let path = format!("/2015-03-31/functions/{}/aliases/{}", watched.function, watched.alias);
         match turn {
             Turn::Look => Request::get(path).body(Bytes::new()).ok(),
             Turn::Back(seen) => {
@@ -106,14 +106,14 @@ impl Execution {
     /// Takes what came of its call: a body, or the name of an error.
     pub(super) fn answered(&mut self, now: Time, answer: Result<Value, &str>) {
         self.calls = false;
-        let (Some(told), Some((_, turn))) = (self.told.clone(), self.next.take()) else { return };
+        let (Some(watched), Some((_, turn))) = (self.watched.clone(), self.next.take()) else { return };
         match turn {
-            Turn::Look => self.looked(now, &told, answer),
+            Turn::Look => self.looked(now, &watched, answer),
             Turn::Back(seen) => self.wrote(now, seen, answer.map(drop)),
         }
     }
 
-    fn looked(&mut self, now: Time, told: &Input, answer: Result<Value, &str>) {
+    fn looked(&mut self, now: Time, watched: &Input, answer: Result<Value, &str>) {
         let alias = match answer {
             Ok(alias) => alias,
             Err("ResourceNotFoundException") => return self.end(now, "SUCCEEDED", None),
@@ -124,9 +124,9 @@ impl Execution {
         };
         (self.tries, self.events) = (0, self.events + 7);
         let millis = u64::try_from(now.as_millis()).unwrap_or_default();
-        let seen = look(&alias, &told.rollout, millis);
+        let seen = look(&alias, &watched.rollout, millis);
         self.misses = if seen.is_live { 0 } else { self.misses + 1 };
-        let expires = 1000 * (seen.lease + told.slack);
+        let expires = 1000 * (seen.lease + watched.slack);
         if seen.is_final || self.misses > 1 {
             return self.end(now, "SUCCEEDED", None);
         }
