@@ -12,6 +12,7 @@ use rollout::plan::{InsufficientData, Mode};
 use rollout::policy::Policy;
 use rollout::signal::check_together;
 use rollout::target::FunctionName;
+use rollout::turn::Turn;
 use rollout::{Arn, Schedule, Signal};
 
 use crate::cli::rollout::Rollout;
@@ -67,6 +68,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         step_hook,
         checks,
         observations: args.artifacts.observations,
+        turn: args.detach.map(|_| Turn::Begin),
         guard: args.guard.clone().map(|machine| Guard { machine, optional: args.guard_optional }),
         takeover: TakeoverOptions {
             take_over: args.take_over,

@@ -39,6 +39,7 @@ mod stacks;
 mod stage;
 mod takeover;
 mod the_story;
+mod ticks;
 #[expect(dead_code, reason = "the stories need little of what the test's own simulation needs")]
 #[path = "../../crates/analysis/tests/traffic/mod.rs"]
 mod traffic;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use controller::GUARD;
 use rollout::policy::OPTIONS;
 use rollout::{Schedule, Signal, Version, Weight};
@@ -86,6 +86,10 @@ pub(crate) struct Rollout {
     /// Roll out without the guard if it cannot be started
     #[arg(long, requires = "guard", help_heading = "Guard")]
     pub(crate) guard_optional: bool,
+    /// Leave the rollout as soon as the new version has its first traffic, and exit with 0. `ticks`: run `canaryctl tick` from then on, once a
+    /// minute, with the same options
+    #[arg(long, value_name = "HOW", value_enum, help_heading = "Detached rollouts")]
+    pub(crate) detach: Option<Detach>,
     /// Continue an existing rollout even if its process may still be running
     #[arg(long, help_heading = "Existing rollouts")]
     pub(crate) take_over: bool,
@@ -126,6 +130,13 @@ impl Rollout {
         let options = OPTIONS.iter().filter(|choice| self.policy.0.contains_key(choice.name));
         typed.chain(options.filter_map(|choice| choice.key.as_ref()).map(|key| key.name)).collect()
     }
+}
+
+/// Who goes on with a rollout that is detached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Detach {
+    /// Whoever runs `canaryctl tick`.
+    Ticks,
 }
 
 const SEVERAL: &str = "Multiple functions";

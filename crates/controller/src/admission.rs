@@ -6,6 +6,7 @@ use rollout::admission::{owner_is_there, under_way};
 use rollout::event::EventKind;
 use rollout::note::Note;
 use rollout::timing::RED_LIMIT;
+use rollout::turn::Turn;
 use rollout::{Outcome, Time};
 
 use crate::event_sink::EventSink;
@@ -37,6 +38,10 @@ pub(crate) async fn enter<C: Cloud, K: Clock>(
             found.problems.push(
                 Problem::new(text).hint("`canaryctl status` shows how it ended; run this command again to start a new rollout"),
             );
+            return found;
+        }
+        // A turn waits for nothing: the next one looks again.
+        if Turn::is_tick(request.turn) {
             return found;
         }
         if let Some(note) = found.lease_holder.clone() {

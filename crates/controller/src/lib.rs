@@ -49,7 +49,7 @@ mod uncounted;
 pub use alias_stack::{OwningStack, ReadTemplate};
 pub use doctor::doctor;
 pub use forecast::forecast;
-pub use group::{GroupEnding, each, group, rollout};
+pub use group::{GroupEnding, Ticked, each, group, rollout, tick};
 pub use guard::{GUARD, Guard};
 pub use hooks::{awaited, tag_key};
 pub use iam::{Grant, Place, permissions, rollback_permissions};

@@ -15,6 +15,7 @@ use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::{HookAnswer, OnLowTraffic};
 use rollout::target::Qualified;
 use rollout::timing::LATER_ANSWER;
+use rollout::turn::Turn;
 use rollout::write::desired;
 use rollout::{Alias, Weight};
 
@@ -23,7 +24,7 @@ use crate::driver::Driver;
 use crate::guard::{Guard, guarding, not_started};
 use crate::hooks::{Question, ask, check};
 use crate::interrupt::{Interrupt, wait_for_signal};
-use crate::jobs::announced;
+use crate::jobs::{Announced, announced};
 use crate::managed_alarms::keep;
 use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure, GuardExecution};
 use crate::preflight::alarms::PERMISSIONS;
@@ -62,6 +63,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn write(&mut self, action: &Action, alias: &Alias, held: &AliasSnapshot) {
+        if matches!(action, Action::AnnouncePreHook | Action::AnnounceStepHook | Action::AnnouncePostHook | Action::TakeOver) {
+            self.jobs.announce(alias.note().and_then(|note| note.hook));
+        }
         // Whoever insists is told that nobody knows; nothing less cuts a write off.
         let answer = tokio::select! {
             biased;
@@ -207,7 +211,15 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Sends the question off, before anything is looked at again; the answer is awaited while the loop rests.
     async fn invoke_hook(&mut self) {
-        let Some(announced @ (phase, attempt, _)) = announced(&self.plan, &self.memory) else { return };
+        let Some((announced, question)) = self.announced_question() else { return };
+        let (cloud, clock) = (self.io.cloud, self.io.clock);
+        let report_to = question.report_to();
+        self.jobs.ask(announced, report_to, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
+    }
+
+    /// The hook that the alias announces, and what it is asked.
+    pub(crate) fn announced_question(&self) -> Option<(Announced, Question)> {
+        let announced @ (phase, attempt, _) = announced(&self.plan, &self.memory)?;
         let request = self.io.request;
         let hook = match phase {
             HookPhase::PreTraffic => &request.pre_hook,
@@ -216,13 +228,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             // Nothing announces a check.
             HookPhase::Check => &None,
         };
-        let Some(hook) = hook.clone() else { return };
+        let hook = hook.clone()?;
         let note = self.memory.note(&self.plan);
         let step = note.as_ref().and_then(|note| if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None });
-        let question = self.question(hook, phase, attempt, step);
-        let (cloud, clock) = (self.io.cloud, self.io.clock);
-        let report_to = question.report_to();
-        self.jobs.ask(announced, report_to, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
+        Some((announced, self.question(hook, phase, attempt, step)))
     }
 
     /// Asks the checks that are due, while they are to be asked.
@@ -260,6 +269,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             candidate: self.prepared.candidate_arn(note.as_ref()),
             weight: self.memory.alias().and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
             any_answer: request.hook_answer == HookAnswer::Any,
+            stays: !Turn::is_tick(request.turn),
             look: self.plan.poll.max(LATER_ANSWER),
         }
     }

@@ -12,6 +12,7 @@ use rollout::plan::{Entry, Mode, Plan, Source};
 use rollout::policy::Policy;
 use rollout::target::Subject;
 use rollout::timing::DEFAULT_BAKE;
+use rollout::turn::{Turn, detached_owner};
 use rollout::{Schedule, Signal, Time, Version};
 
 use sha2::{Digest, Sha256};
@@ -59,6 +60,8 @@ pub struct Request {
     pub checks: Vec<HookTarget>,
     /// Tell what every decision rests on, too.
     pub observations: bool,
+    /// How much of the rollout this process drives; `None` is all of it.
+    pub turn: Option<Turn>,
     /// What guards it once its process is gone, where anything does.
     pub guard: Option<Guard>,
     /// What to do about a rollout that is in progress already.
@@ -100,6 +103,7 @@ impl Request {
             post_hook: None,
             checks: Vec::new(),
             observations: false,
+            turn: None,
             guard: None,
             takeover: TakeoverOptions::default(),
             group: Vec::new(),
@@ -113,7 +117,8 @@ impl Request {
         let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On || !self.checks.is_empty();
         Plan {
             id,
-            owner,
+            // Whoever goes on with it is the same owner.
+            owner: if self.turn.is_some() { detached_owner(id) } else { owner },
             began,
             entry: Entry::Fresh,
             stable,
