@@ -249,7 +249,7 @@ impl Stage {
         let mut events = Vec::new();
         let mut tell = |event: &Event| events.push(event.clone());
         let (_stop, heard) = watch::channel(Interrupt::None);
-        let request = Request { turn: Some(Turn::Tick(lasts)), guard: None, ..request.borrow().clone() };
+        let request = Request { turn: Some(Turn::Tick(lasts)), observations: false, guard: None, ..request.borrow().clone() };
         let ticked = Box::pin(controller::tick(&self.aws, &self.clock, &[request], identity(), heard, &mut tell)).await;
         (ticked.into_iter().next().unwrap().1, told(&events))
     }

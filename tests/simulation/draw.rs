@@ -8,6 +8,7 @@ use fastrand::Rng;
 use sim::Effect;
 
 use crate::story::{Act, Asked, Deed, Edit, Manner, Scene, Story, Trouble, Weather, Wish};
+use crate::turns::Turns;
 
 /// What somebody may do to one function, by its row in `Story::draw_act`.
 const ALONE: [u8; 21] = [0, 0, 0, 0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13, 14];
@@ -21,7 +22,8 @@ impl Story {
         let asked = Asked::draw(&mut rng);
         let scene = Scene::draw(&mut rng);
         let span = asked.span().as_secs() + 20;
-        let mut story = Self { seed, many: 1, scene, asked, bad: None, weather: Vec::new(), pace: 1.0, acts: Vec::new() };
+        let mut story =
+            Self { seed, many: 1, scene, asked, bad: None, weather: Vec::new(), pace: 1.0, acts: Vec::new(), turns: None };
         if rng.f64() < 0.6 {
             story.weather = draw_weather(&mut rng, span);
         }
@@ -33,6 +35,7 @@ impl Story {
         story.twist(&mut rng, span);
         story.worsen(span);
         story.count();
+        story.detach();
         story.acts.sort_by_key(|(at, _)| *at);
         story
     }
@@ -54,7 +57,8 @@ impl Story {
             ..Scene::draw(&mut rng)
         };
         let span = asked.span().as_secs() + 20;
-        let mut story = Self { seed, many, scene, asked, bad: None, weather: Vec::new(), pace: 1.0, acts: Vec::new() };
+        let mut story =
+            Self { seed, many, scene, asked, bad: None, weather: Vec::new(), pace: 1.0, acts: Vec::new(), turns: None };
         if rng.bool() {
             story.bad = Some((rng.usize(..many), story.draw_trouble(&mut rng, span)));
         }
@@ -71,8 +75,23 @@ impl Story {
             (0..rng.usize(1..=3)).for_each(|_| story.draw_act(&mut rng, span));
         }
         story.worsen(span);
+        story.detach();
         story.acts.sort_by_key(|(at, _)| *at);
         story
+    }
+
+    /// Leaves the rollouts of one story in six to turns. Drawn by itself, like what makes one worse.
+    fn detach(&mut self) {
+        let mut rng = Rng::with_seed(self.seed ^ u64::MAX.rotate_left(29) >> 5);
+        // A signal ends a turn, and no rollout.
+        let told = self.acts.iter().any(|(_, act)| matches!(act, Act::Signal(_) | Act::StartExpiring(_)));
+        if told || rng.f64() >= 0.18 {
+            return;
+        }
+        let every = Duration::from_secs(if rng.bool() { 60 } else { rng.u64(15..100) });
+        let lasts = if rng.bool() { Duration::ZERO } else { every.saturating_sub(Duration::from_secs(5)) };
+        let twice = rng.bool().then(|| Duration::from_millis(rng.u64(0..every.as_secs() * 1_000)));
+        self.turns = Some(Turns { every, lasts, twice });
     }
 
     /// Makes three stories in ten worse. Drawn by itself: everything else of a seed is as it would be without.

@@ -26,5 +26,6 @@ mod served;
 mod stage;
 mod story;
 mod together;
+mod turns;
 mod twenty;
 mod unfit;

@@ -24,6 +24,7 @@ use crate::note::split;
 use crate::record::{Ended, Left, Record, Role, Run};
 use crate::stage::{ALIAS, Stage, alarms, name, redden, requests, subject};
 use crate::story::{Act, Deed, Edit, PROVISIONING, Story, Trouble, Wish};
+use crate::turns::driven;
 use crate::unfit::Unfit;
 
 /// How long a re-run may have to wait for the lease of a dead owner.
@@ -138,7 +139,9 @@ impl Cast<'_> {
             end_credentials(&self.stage.account, &run.caller, end);
         }
         let part = Part { caller: run.caller.clone(), skew, pace: self.story.pace, http, expires, endpoint: None };
-        let playing = rollout(self.stage.clone(), requests(self.story, wish), part, heard);
+        // Every other one is left to turns, where the story has any.
+        let turns = self.story.turns.filter(|_| self.players.len().is_multiple_of(2));
+        let playing = driven(self.stage.clone(), requests(self.story, wish), part, heard, turns);
         let asked = Some(self.story.asked_by(wish));
         self.enter(Run { supersedes: wish == Wish::Supersede, expires, asked, ..run }, stop, playing);
     }
@@ -233,6 +236,8 @@ impl Cast<'_> {
             (_, false) => TOGETHER + self.story.scene.version_settle + GIVES_UP,
         };
         let moving = self.story.scene.provisioning * 2;
+        let steps = u32::try_from(asked.steps.len()).unwrap() + 4;
+        let moving = moving + self.story.turns.map_or(Duration::ZERO, |turns| turns.slack() * steps);
         self.story.calm() + moving + span + asked.suspicion() + asked.blind_limit + lease + BOUND + besides
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sim::{Effect, Fault, Time};
 
 use crate::stage::{ALIAS, name};
+use crate::turns::Turns;
 
 /// A story, whole.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Story {
     pub(crate) pace: f64,
     /// What happens when, from the opening.
     pub(crate) acts: Vec<(Duration, Act)>,
+    /// How the turns come that rollouts are left to, where they are.
+    pub(crate) turns: Option<Turns>,
 }
 
 /// The account before anything happens: every function's alias on 41, and 42 waiting.

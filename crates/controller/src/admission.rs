@@ -40,8 +40,8 @@ pub(crate) async fn enter<C: Cloud, K: Clock>(
             );
             return found;
         }
-        // A turn waits for nothing: the next one looks again.
-        if Turn::is_tick(request.turn) {
+        // A turn waits for nothing: the next one looks again. What is detached already is not detached again.
+        if Turn::is_tick(request.turn) || request.turn == Some(Turn::Begin) && found.is_detached() {
             return found;
         }
         if let Some(note) = found.lease_holder.clone() {
@@ -76,6 +76,11 @@ pub(crate) fn ends_before_it_begins(found: &Preflight, interrupt: Interrupt, req
     let problems: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
     if !problems.is_empty() {
         return Some((Outcome::Refused, problems.join("\n")));
+    }
+    if request.turn == Some(Turn::Begin)
+        && let Some(note) = found.lease_holder.as_ref().filter(|_| found.is_detached())
+    {
+        return Some((Outcome::Detached, format!("{}; it continues by turns", under_way(&request.subject, note))));
     }
     if interrupt != Interrupt::None {
         return Some((Outcome::Refused, "interrupted before the rollout started".to_owned()));

@@ -13,9 +13,10 @@ use rollout::event::{EventKind, RolloutSummary};
 use rollout::health::{AlarmState, clock as clock_of};
 use rollout::memory::Memory;
 use rollout::narrate::{Round, narrate, observed, started};
+use rollout::observation::Observation;
 use rollout::plan::{OnInterrupt, Plan};
-use rollout::turn::{Next, Turn};
-use rollout::{Time, agenda};
+use rollout::turn::{Next, Turn, detached_owner};
+use rollout::{Alias, Time, agenda};
 use tokio::sync::watch;
 
 use crate::checks::Checks;
@@ -153,13 +154,22 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     async fn run(mut self) -> Left {
         let mut before: Option<Round> = None;
         loop {
-            let (round, ended) = self.round(before.as_ref()).await;
+            let seen = self.look().await;
+            if self.is_handed_over(&seen) {
+                return Left::ended(self.leave(&seen));
+            }
+            let (round, ended) = self.round(before.as_ref(), seen);
             if let Some(outcome) = ended {
                 self.forget_report().await;
                 let evidence = self.evidence(&outcome).await;
                 return Left::ended(self.end(&outcome, &round.seen, evidence));
             }
             if let Some(next) = self.turn_over(&round) {
+                if self.io.request.turn == Some(Turn::Begin) {
+                    self.hand_over(&round.seen).await;
+                    before = Some(round);
+                    continue;
+                }
                 return Left { next: Some(next), ..Left::ended(self.leave(&round.seen)) };
             }
             self.perform(&round).await;
@@ -177,6 +187,13 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         self.group.leaves(next.is_some()).then_some(next)?
     }
 
+    /// Whether turns drive from now on what this process began.
+    fn is_handed_over(&self, seen: &Observation) -> bool {
+        let noted =
+            |alias: &Alias| alias.note().is_some_and(|note| note.id == self.plan.id && note.owner == detached_owner(note.id));
+        self.io.request.turn == Some(Turn::Begin) && seen.claimed && seen.alias.as_ref().is_some_and(noted)
+    }
+
     /// Takes the report of a hook away that nobody waits for any more, as far as it is there by now.
     async fn forget_report(&self) {
         if let Some((arn, key)) = self.jobs.unheard()
@@ -186,16 +203,15 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         }
     }
 
-    /// Observes, decides and narrates, once; with how it ends, if it does.
-    async fn round(&mut self, before: Option<&Round>) -> (Round, Option<Outcome>) {
-        let seen = self.look().await;
+    /// Decides on what was observed, and narrates; with how it ends, if it does.
+    fn round(&mut self, before: Option<&Round>, seen: Observation) -> (Round, Option<Outcome>) {
         let leaves = self.io.interrupt() == Interrupt::Leave;
         self.plan.policy.on_interrupt = if leaves { OnInterrupt::Hold } else { self.io.request.on_interrupt };
         let round = Round { action: decide(&self.plan, &seen), seen };
         let ended = self.memory.on_decided(&self.plan, &round.seen, &round.action);
         let inputs = self.io.request.observations.then(|| observed(&self.plan, &round));
-        // That all is well was told by an earlier turn.
-        let resumes = before.is_none() && Turn::is_tick(self.io.request.turn);
+        // That all is well was told by an earlier turn; a record has it all the same.
+        let resumes = before.is_none() && !self.io.request.observations && Turn::is_tick(self.io.request.turn);
         let known = |what: &EventKind| resumes && matches!(what, EventKind::AlarmChanged { state: AlarmState::Ok, .. });
         for what in inputs.into_iter().chain(narrate(&self.plan, before, &round)).filter(|what| !known(what)) {
             self.sink.emit(round.seen.now, self.prepared.in_full(what));

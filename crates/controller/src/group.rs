@@ -7,6 +7,7 @@ use std::cell::RefCell;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use rollout::admission::TakeoverOptions;
 use rollout::event::{Event, EventKind, FORMAT, GroupOutcome, MemberEnding, RolloutSummary};
 use rollout::group::{Joins, Left as MemberLeft, Member, exit_code, joins, taken_out, under_way};
 use rollout::note::{Owner, RolloutId};
@@ -25,7 +26,7 @@ use crate::pin::{Pinned, not_pinned, pin};
 use crate::port::{Clock, Cloud};
 use crate::preflight::callers::PATIENCE;
 use crate::preflight::versions::judge_stack;
-use crate::preflight::{Preflight, Problem};
+use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
 /// How several rollouts ended.
@@ -186,12 +187,14 @@ async fn run<C: Cloud, K: Clock>(
     };
     Box::pin(judge_stacks((cloud, clock), requests, &interrupt, &mut met.found)).await;
     let (as_one, live, refused) = (met.as_one, met.live, met.refused(requests));
+    // A member that another process has is waited for by all.
+    let busy = met.found.iter().find_map(Preflight::waits);
     let board = GroupBoard::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(met.found).zip(tellers).enumerate().map(|(place, ((request, found), mut sink))| {
-        let (seat, refused) = (as_one.then(|| board.seat(place)), refused.as_ref());
+        let (seat, refused, busy) = (as_one.then(|| board.seat(place)), refused.as_ref(), busy.clone());
         let io = Io { cloud, clock, request, interrupt: interrupt.clone() };
         async move {
-            if Turn::is_tick(request.turn) && (refused.is_some() || !found.goes_on()) {
+            if Turn::is_tick(request.turn) && (refused.is_some() || busy.is_some() || !found.goes_on()) {
                 let mut found = found;
                 // What one of them cannot resume, none does.
                 if let Some(first) = refused.filter(|_| found.problems.is_empty()) {
@@ -200,11 +203,7 @@ async fn run<C: Cloud, K: Clock>(
                 if let Some(seat) = seat {
                     seat.show(Member::ended(None), cloud.time());
                 }
-                return Left {
-                    next: found.waits(cloud.time()),
-                    summary: sink.unchanged(cloud.time(), &found),
-                    found: Some(found),
-                };
+                return Left { next: busy, summary: sink.unchanged(cloud.time(), &found), found: Some(found) };
             }
             let ends = ends_before_it_begins(&found, io.interrupt(), request);
             let taken_out = refused.is_none() && live && found.alias.as_ref().is_some_and(taken_out);
@@ -264,6 +263,9 @@ async fn meet<C: Cloud, K: Clock>(
             found = Box::pin(join_all(entering)) => found,
             () = wait_for_signal(interrupt.clone(), Interrupt::Leave) => return None,
         };
+        if as_one && found.iter().any(Preflight::is_detached) && !found.iter().all(Preflight::is_detached) {
+            Box::pin(take_back((cloud, clock), requests, identity, &mut found)).await;
+        }
         let live = as_one && bring_together(requests, &mut found);
         let mut met = Met { found, as_one, live };
         if Turn::is_tick(requests.first().and_then(|request| request.turn)) {
@@ -291,6 +293,21 @@ async fn meet<C: Cloud, K: Clock>(
         }
     }
     None
+}
+
+/// Takes back what a process left to turns that died before it had left all of them: no turn drives a part of a group. The leases of the
+/// others are over by now.
+async fn take_back<C: Cloud, K: Clock>(
+    (cloud, clock): (&C, &K),
+    requests: &[Request],
+    identity: Identity,
+    found: &mut [Preflight],
+) {
+    for (request, found) in requests.iter().zip(found).filter(|(_, found)| found.is_detached()) {
+        let takeover = TakeoverOptions { take_over: true, ..request.takeover };
+        let forced = Request { takeover, ..request.clone() };
+        *found = Box::pin(preflight(cloud, clock, &forced, identity.id, identity.owner)).await;
+    }
 }
 
 /// Looks whether deploys of stacks move the aliases: of a few at a time, for `CloudFormation` takes few calls a second, and not for long:
@@ -322,7 +339,7 @@ const PIN_ROUNDS: u8 = 3;
 
 /// Under which token a member is driven: a detached one's is the rollout's.
 fn owner(request: &Request, id: RolloutId, own: Owner) -> Owner {
-    if request.turn.is_some() { detached_owner(id) } else { own }
+    if Turn::is_tick(request.turn) { detached_owner(id) } else { own }
 }
 
 fn members(requests: &[Request]) -> Vec<Request> {

@@ -16,7 +16,7 @@ use rollout::plan::{HookAnswer, OnLowTraffic};
 use rollout::target::Qualified;
 use rollout::timing::LATER_ANSWER;
 use rollout::turn::Turn;
-use rollout::write::desired;
+use rollout::write::{desired, handed_over};
 use rollout::{Alias, Weight};
 
 use crate::backoff::Backoff;
@@ -73,6 +73,14 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             () = wait_for_signal(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
         };
         self.written(action, answer).await;
+    }
+
+    /// Leaves the rollout to turns, in one write of its note; whether it was taken shows in the next look.
+    pub(crate) async fn hand_over(&mut self, seen: &Observation) {
+        match self.memory.held().cloned().and_then(|held| Some((handed_over(seen.now, &held.alias)?, held))) {
+            Some((alias, held)) => self.write(&Action::Renew, &alias, &held).await,
+            None => self.no_room(seen).await,
+        }
     }
 
     async fn written(&mut self, action: &Action, answer: Result<AliasSnapshot, CloudError>) {

@@ -12,7 +12,7 @@ use rollout::plan::{Entry, Mode, Plan, Source};
 use rollout::policy::Policy;
 use rollout::target::Subject;
 use rollout::timing::DEFAULT_BAKE;
-use rollout::turn::{Turn, detached_owner};
+use rollout::turn::Turn;
 use rollout::{Schedule, Signal, Time, Version};
 
 use sha2::{Digest, Sha256};
@@ -117,8 +117,7 @@ impl Request {
         let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On || !self.checks.is_empty();
         Plan {
             id,
-            // Whoever goes on with it is the same owner.
-            owner: if self.turn.is_some() { detached_owner(id) } else { owner },
+            owner,
             began,
             entry: Entry::Fresh,
             stable,

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use crate::Time;
 use crate::action::{Action, Reason};
 use crate::narrate::waiting_for;
-use crate::note::{Note, Owner, RolloutId};
+use crate::note::{Note, Owner, Phase, RolloutId};
 use crate::observation::Observation;
 use crate::plan::{Plan, hash32};
+use crate::{Cause, Outcome, Time};
 
 /// How a process drives a rollout that it does not stay with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,19 @@ impl Turn {
             Self::Tick(lasts) => seen.now + plan.poll.min(until.since(seen.now)) > began + lasts,
         };
         (in_hand && !momentary(why)).then(|| Next { until: *until, waits_for: waiting_for(why) })
+    }
+}
+
+/// How the rollout of this note ended; `None` while it is in progress.
+pub fn outcome(note: &Note) -> Option<Outcome> {
+    match note.phase {
+        Phase::Promoted => Some(Outcome::Promoted),
+        Phase::Back(Cause::Unchanged) => Some(Outcome::Unchanged),
+        Phase::Back(Cause::Rejected) => Some(Outcome::Refused),
+        Phase::Back(Cause::Superseded) => Some(Outcome::Superseded),
+        Phase::Back(Cause::Failed) => Some(Outcome::Failed),
+        Phase::Back(cause) => Some(Outcome::RolledBack(cause)),
+        Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => None,
     }
 }
 

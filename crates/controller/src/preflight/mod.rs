@@ -12,7 +12,6 @@ mod signals;
 pub(crate) mod versions;
 
 use futures_util::future::join_all;
-use rollout::Time;
 use rollout::admission::{Admission, TakeoverOptions, admission};
 use rollout::alias::{AliasState, alias_state};
 use rollout::format::exact;
@@ -52,10 +51,15 @@ impl Preflight {
     }
 
     /// When a turn may find more to do than this one, where another process drives what is in progress.
-    pub(crate) fn waits(&self, now: Time) -> Option<Next> {
+    pub(crate) fn waits(&self) -> Option<Next> {
         let note = self.lease_holder.as_ref()?;
         let waits_for = format!("process {}, which drives this rollout, to end it or to stop reporting", note.owner);
-        Some(Next { until: note.lease.unwrap_or(now), waits_for })
+        Some(Next { until: note.lease?, waits_for })
+    }
+
+    /// Whether turns drive the rollout that this process was to begin.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.lease_holder.as_ref().is_some_and(|note| note.owner == detached_owner(note.id))
     }
 
     /// All that is worth knowing and stops nothing, the loudest first.
@@ -214,8 +218,8 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
 fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
     let Some(alias) = &found.alias else { return };
     let state = alias_state(alias);
-    // Nobody's process drives what is detached: every turn of it does, and whoever detached it.
-    let detached = state.live().filter(|note| note.owner == detached_owner(note.id) && request.turn.is_some());
+    // No process drives what is detached: every turn of it does.
+    let detached = state.live().filter(|note| note.owner == detached_owner(note.id) && Turn::is_tick(request.turn));
     let takeover = TakeoverOptions { take_over: request.takeover.take_over || detached.is_some(), ..request.takeover };
     match admission(&request.subject, &state, found.plan.hash(), takeover, cloud.time()) {
         Admission::In(entry, note) => {
@@ -224,7 +228,7 @@ fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
             found.plan.stable = note.stable;
             let (id, traffic) = (note.id, alias.traffic());
             // Who goes on as the same owner goes on with what it began.
-            let own = request.turn.is_some() && note.owner == detached_owner(id);
+            let own = Turn::is_tick(request.turn) && note.owner == detached_owner(id);
             let what = match entry {
                 Entry::TakeOver { .. } => format!("resumes rollout {id}, which another process began: {traffic}"),
                 Entry::Supersede(_) | Entry::Adopt(_) | Entry::Fresh => {
@@ -234,7 +238,7 @@ fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
             found.warnings.extend((!own).then_some(what));
             if matches!(entry, Entry::TakeOver { .. }) {
                 found.plan.id = note.id;
-                if request.turn.is_some() {
+                if Turn::is_tick(request.turn) {
                     found.plan.owner = detached_owner(note.id);
                 }
                 found.resumes = Some(note);
