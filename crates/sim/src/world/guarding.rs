@@ -20,7 +20,7 @@ impl World {
                 let code = response.headers().get("x-amzn-errortype").and_then(|code| code.to_str().ok());
                 Err(code.unwrap_or("SdkClientException"))
             }
-            Answer::Lost | Answer::Hangs | Answer::Refused => Err("SdkClientException"),
+            Answer::Lost | Answer::Hangs | Answer::Refused | Answer::Runs(_) => Err("SdkClientException"),
         };
         self.step_functions.answered(index, self.now + delay, answered);
     }
