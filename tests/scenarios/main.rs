@@ -11,6 +11,7 @@ mod by_hand;
 mod checks;
 mod comparing;
 mod concurrent_rollouts;
+mod detached;
 mod doctor;
 mod error_lines;
 mod final_failures;

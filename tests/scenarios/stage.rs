@@ -148,6 +148,11 @@ impl Stage {
         Self::of(self.account.clone(), id, Some(end)).await
     }
 
+    /// A caller's view of an account.
+    pub(crate) async fn of_account(account: &Account, id: &str) -> Self {
+        Self::of(account.clone(), id, None).await
+    }
+
     async fn of(account: Account, id: &str, expires: Option<Time>) -> Self {
         let clock = account.clock();
         let part = Part { expires, ..Part::of(&account, id) };

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-use controller::GUARD;
+use clap::Args;
+use controller::{CONTROLLER, GUARD};
 use rollout::policy::OPTIONS;
 use rollout::{Schedule, Signal, Version, Weight};
 
@@ -86,10 +86,11 @@ pub(crate) struct Rollout {
     /// Roll out without the guard if it cannot be started
     #[arg(long, requires = "guard", help_heading = "Guard")]
     pub(crate) guard_optional: bool,
-    /// Leave the rollout as soon as the new version has its first traffic, and exit with 0. `ticks`: run `canaryctl tick` from then on, once a
-    /// minute, with the same options
-    #[arg(long, value_name = "HOW", value_enum, help_heading = "Detached rollouts")]
-    pub(crate) detach: Option<Detach>,
+    /// Exit with 0 as soon as the new version has its first traffic, and let the rollout continue without this process: by a function in the
+    /// account, `canaryctl-controller` if none is given (`canaryctl controller template` prints what to deploy); or, with `ticks`, by
+    /// whatever runs `canaryctl tick` with the same options once a minute
+    #[arg(long, value_name = "FUNCTION", num_args = 0..=1, require_equals = true, default_missing_value = CONTROLLER, conflicts_with = "guard", help_heading = "Detached rollouts")]
+    pub(crate) detach: Option<String>,
     /// Continue an existing rollout even if its process may still be running
     #[arg(long, help_heading = "Existing rollouts")]
     pub(crate) take_over: bool,
@@ -132,12 +133,8 @@ impl Rollout {
     }
 }
 
-/// Who goes on with a rollout that is detached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Detach {
-    /// Whoever runs `canaryctl tick`.
-    Ticks,
-}
+/// The word that means no function: somebody runs the turns.
+pub(crate) const TICKS: &str = "ticks";
 
 const SEVERAL: &str = "Multiple functions";
 

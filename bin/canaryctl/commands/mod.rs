@@ -21,7 +21,7 @@ mod rollout;
 mod simulate;
 mod stack;
 mod status;
-mod tick;
+pub(crate) mod tick;
 mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};

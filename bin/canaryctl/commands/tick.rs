@@ -103,7 +103,7 @@ fn traffic(alias: Option<&Alias>) -> String {
     alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic)
 }
 
-fn fields(ticked: &Ticked) -> Value {
+pub(crate) fn fields(ticked: &Ticked) -> Value {
     match ticked {
         Ticked::Goes(Next { until, waits_for }, summary) => json!({
             "next": "wait", "until": until, "waits_for": waits_for, "traffic": summary.traffic, "rollout_id": summary.rollout_id,

@@ -26,7 +26,7 @@ use crate::interrupt::{Interrupt, wait_for_new_signal};
 use crate::jobs::Jobs;
 use crate::log_signals::LogSignals;
 use crate::metrics_poll::Metrics;
-use crate::port::{AliasSnapshot, Clock, Cloud};
+use crate::port::{AliasSnapshot, Clock, Cloud, ScheduleSpec};
 use crate::preflight::Preflight;
 use crate::prepared::Prepared;
 use crate::request::Request;
@@ -77,6 +77,7 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     found: Preflight,
     mut sink: EventSink<'a>,
     seat: Option<MemberHandle<'a>>,
+    schedule: Option<ScheduleSpec>,
 ) -> Left {
     let now = io.now();
     let began = started(&found.plan, found.resumes.as_ref());
@@ -102,7 +103,8 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
         sink.emit(io.now(), EventKind::Warning { text, transient: false });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
-    Box::pin(Driver::new(io, found, sink, Link::new(seat)).run()).await
+    let driver = Driver { schedule, ..Driver::new(io, found, sink, Link::new(seat)) };
+    Box::pin(driver.run()).await
 }
 
 /// One process and the rollout it drives. All that it knows can be lost: the alias says what matters.
@@ -120,6 +122,8 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) sink: EventSink<'a>,
     /// Whether this process has its guard, or does without.
     pub(crate) guarded: bool,
+    /// The schedule to be made, which has the rollout continue without this process.
+    pub(crate) schedule: Option<ScheduleSpec>,
     /// When this process began.
     pub(crate) began: Time,
 }
@@ -147,6 +151,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             group,
             sink,
             guarded: false,
+            schedule: None,
             began,
         }
     }

@@ -17,13 +17,14 @@ use rollout::{Alias, Outcome, OutcomeKind, ReasonKind, Subject, Time};
 use tokio::sync::watch;
 
 use crate::admission::{ends_before_it_begins, enter};
+use crate::detached::schedule;
 use crate::driver::{Io, Left, drive};
 use crate::event_sink::EventSink;
 use crate::group_board::GroupBoard;
 use crate::identity::Identity;
 use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::pin::{Pinned, not_pinned, pin};
-use crate::port::{Clock, Cloud};
+use crate::port::{Clock, Cloud, ScheduleSpec};
 use crate::preflight::callers::PATIENCE;
 use crate::preflight::versions::judge_stack;
 use crate::preflight::{Preflight, Problem, preflight};
@@ -189,9 +190,11 @@ async fn run<C: Cloud, K: Clock>(
     let (as_one, live, refused) = (met.as_one, met.live, met.refused(requests));
     // A member that another process has is waited for by all.
     let busy = met.found.iter().find_map(Preflight::waits);
+    let schedule = scheduled(cloud.time(), requests, &mut met.found);
     let board = GroupBoard::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(met.found).zip(tellers).enumerate().map(|(place, ((request, found), mut sink))| {
         let (seat, refused, busy) = (as_one.then(|| board.seat(place)), refused.as_ref(), busy.clone());
+        let schedule = schedule.clone();
         let io = Io { cloud, clock, request, interrupt: interrupt.clone() };
         async move {
             if Turn::is_tick(request.turn) && (refused.is_some() || busy.is_some() || !found.goes_on()) {
@@ -214,7 +217,7 @@ async fn run<C: Cloud, K: Clock>(
             if ends.is_none() && held_up.is_some() {
                 sink.held_up();
             }
-            let Some((outcome, detail)) = ends.or(held_up) else { return drive(io, found, sink, seat).await };
+            let Some((outcome, detail)) = ends.or(held_up) else { return drive(io, found, sink, seat, schedule).await };
             if let Some(seat) = seat {
                 seat.show(Member::ended((outcome != Outcome::Unchanged).then_some(MemberLeft::Lost)), cloud.time());
             }
@@ -336,6 +339,14 @@ const AT_A_TIME: usize = 5;
 
 /// How often aliases are pinned before something else is known to undo it.
 const PIN_ROUNDS: u8 = 3;
+
+/// The schedule that has them continue once they are detached, where a function is to do that.
+fn scheduled(now: Time, requests: &[Request], found: &mut [Preflight]) -> Option<ScheduleSpec> {
+    let controller = found.iter().find_map(|found| found.controller.clone())?;
+    let members = requests.iter().zip(found.iter().map(|found| &found.plan));
+    let spec = schedule(&controller, now, members);
+    spec.map_err(|error| found.iter_mut().for_each(|found| found.problems.push(Problem::new(error.to_string())))).ok()
+}
 
 /// Under which token a member is driven: a detached one's is the rollout's.
 fn owner(request: &Request, id: RolloutId, own: Owner) -> Owner {

@@ -196,7 +196,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         Observation {
             candidate: self.prepared.candidate.clone(),
             managed: self.alarms.ready(),
-            unguarded: self.io.request.guard.is_some() && !self.guarded,
+            unguarded: self.io.request.guard.is_some() && !self.guarded || self.schedule.is_some(),
             hook: self.jobs.hook(&self.plan, &self.memory),
             health: self.memory.health(&self.plan, self.alarms.health(), now),
             comparison: self.metrics.comparison((&self.plan, &self.memory), &self.logs, now),

@@ -7,7 +7,7 @@ use rollout::candidate::not_prepared;
 use rollout::check::asked_now;
 use rollout::comparison::Probe;
 use rollout::event::{EventKind, HookPhase};
-use rollout::guarded::Guarded;
+use rollout::guarded::{Guarded, Scheduled};
 use rollout::hook::HookTarget;
 use rollout::narrate::Round;
 use rollout::note::{Note, Phase};
@@ -26,7 +26,7 @@ use crate::hooks::{Question, ask, check};
 use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::jobs::{Announced, announced};
 use crate::managed_alarms::keep;
-use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure, GuardExecution};
+use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure, GuardExecution, ScheduleSpec};
 use crate::preflight::alarms::PERMISSIONS;
 use crate::probe::probe;
 
@@ -178,8 +178,11 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         self.pause(AGAIN.min(self.plan.poll)).await;
     }
 
-    /// Starts what guards the rollout once this process is gone.
+    /// Starts what guards the rollout once this process is gone, or what has it continue.
     async fn start_guard(&mut self) {
+        if let Some(schedule) = self.schedule.clone() {
+            return self.create_schedule(schedule).await;
+        }
         let Some(guard) = &self.io.request.guard else { return };
         let started = self.guard_with(guard).await;
         self.memory.on_waited();
@@ -189,6 +192,35 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 self.announce(EventKind::Guarded(Guarded { state_machine: machine, execution: name }));
             }
             Err(error) => self.not_guarded(guard, &error).await,
+        }
+    }
+
+    async fn create_schedule(&mut self, spec: ScheduleSpec) {
+        let cloud = self.io.cloud;
+        let created = match cloud.create_schedule(&spec).await {
+            // The one of a process that began this rollout before, by what it knew then.
+            Err(error) if error.failure == Failure::Conflict => match cloud.delete_schedule(&spec.name).await {
+                Ok(()) => cloud.create_schedule(&spec).await,
+                Err(error) => Err(error),
+            },
+            created => created,
+        };
+        self.memory.on_waited();
+        match created {
+            Ok(()) => {
+                self.schedule = None;
+                self.announce(EventKind::Scheduled(Scheduled { schedule: spec.name, controller: spec.function }));
+            }
+            Err(error) => self.not_scheduled(&error).await,
+        }
+    }
+
+    async fn not_scheduled(&mut self, error: &CloudError) {
+        let hint = "`canaryctl controller template` prints what to deploy, and `iam-policy --detach` what is needed to use it";
+        let why = format!("the schedule could not be created: {error}\n  hint: {hint}");
+        if !self.memory.on_not_guarded(&self.plan, error.failure, &why, self.io.now()) {
+            self.warn(why);
+            self.pause(AGAIN.min(self.plan.poll)).await;
         }
     }
 

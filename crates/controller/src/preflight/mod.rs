@@ -19,7 +19,7 @@ use rollout::health::clock;
 use rollout::note::{Owner, RolloutId};
 use rollout::pin::{PinDecision, pin};
 use rollout::plan::{Entry, Plan};
-use rollout::target::Subject;
+use rollout::target::{Qualified, Subject};
 use rollout::timing::{CREDENTIALS_MARGIN, GUARD_LASTS, SECOND_LOOK, SHORT_SESSION};
 use rollout::turn::{Next, Turn, detached_owner};
 
@@ -122,6 +122,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         baseline: counts.baseline,
         signal_past: SignalPast::default(),
         lease_holder: None,
+        controller: None,
         joins: false,
         handled_unseen: None,
     };
@@ -209,8 +210,34 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
     found.warnings.extend(alarms.warnings);
     let checks = join_all(request.checks.iter().map(|check| hook(cloud, Some(check)))).await;
     problems.extend([pre, step, post, probe].into_iter().chain(checks).flatten());
+    if request.turn == Some(Turn::Begin) {
+        problems.extend(Box::pin(about_detaching(cloud, request, found)).await);
+        return problems;
+    }
     problems.extend(about_credentials(cloud, &found.plan));
     found.warnings.extend(about_session(cloud, &found.plan).await);
+    problems
+}
+
+/// Whether the function is there that goes on with a detached rollout, and nothing is asked for that only a process that stays can see.
+async fn about_detaching<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(signal) = request.signals.iter().find(|signal| signal.is_in_logs()) {
+        let text = format!("the signal `{}` is counted in the function's log, which takes a process that stays", signal.name);
+        problems.push(Problem::new(text).hint("count it in a metric, or omit `--detach`"));
+    }
+    let Some(controller) = &request.controller else { return problems };
+    match controller.parse::<Qualified>() {
+        Ok(named) => match cloud.configuration(&named.function, None).await {
+            Ok(configuration) => found.controller = Some(configuration.arn),
+            Err(error) => {
+                let text = format!("the controller's function `{controller}` cannot be read: {error}");
+                let hint = "`canaryctl controller template` prints what to deploy; `--detach=ticks` needs no function";
+                problems.push(Problem::new(text).hint(hint));
+            }
+        },
+        Err(error) => problems.push(Problem::new(error.to_string())),
+    }
     problems
 }
 
@@ -218,6 +245,10 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
 fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
     let Some(alias) = &found.alias else { return };
     let state = alias_state(alias);
+    // A turn is for one rollout only, where it says which.
+    if request.rollout.is_some() && request.rollout != state.live().map(|note| note.id) {
+        return;
+    }
     // No process drives what is detached: every turn of it does.
     let detached = state.live().filter(|note| note.owner == detached_owner(note.id) && Turn::is_tick(request.turn));
     let takeover = TakeoverOptions { take_over: request.takeover.take_over || detached.is_some(), ..request.takeover };

@@ -105,6 +105,8 @@ pub struct Preflight {
     pub(crate) signal_past: SignalPast,
     /// The note of a rollout whose owner may still be there: nothing else was looked at.
     pub lease_holder: Option<Note>,
+    /// The ARN of the function that goes on with it once it is detached, where one does.
+    pub(crate) controller: Option<String>,
     /// Whether it is to begin as a member of a group whose rollout is in progress.
     pub(crate) joins: bool,
     /// That failures which the function handles itself cannot be seen, where that is so.
