@@ -471,11 +471,6 @@ impl World {
         self.agenda.insert((at.max(self.now), self.sequence), planned);
     }
 
-    /// Plans an event; a time that has passed means at once, when the world moves on next.
-    pub fn schedule(&mut self, at: Time, event: Event) {
-        self.plan(at, Planned::Event(event));
-    }
-
     /// Every call so far, oldest first; at most the last 200,000.
     pub fn log(&self) -> &[CallRecord] {
         &self.log
