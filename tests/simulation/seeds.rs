@@ -155,7 +155,7 @@ impl Source {
 #[test]
 fn every_seed_is_safe() {
     let (count, rare) = ONE.run();
-    // A story that never comes to it proves nothing. The last of them takes one chance in a thousand.
+    // A story that never comes to it proves nothing. One of them takes one chance in a thousand.
     let missing = rare.iter().find(|(name, count)| **count == 0 && **name != RARE[4]);
     assert!(count < 500 || missing.is_none(), "nothing in {count} seeds was {missing:?}");
 }
