@@ -94,7 +94,9 @@ fn ends(record: &Record, changes: &[Change<'_>], guard: &GuardRun) -> Finding {
         || format!("the guard of {} ended at {:?}: {}", guard.rollout, guard.ended.map(|at| record.seconds(at)), guard.status);
     let Some(ended) = guard.ended else {
         let left = changes.last().and_then(in_progress).is_some_and(|note| note.id == guard.rollout);
-        return ensure(left, described);
+        // It looks every three minutes.
+        let just_over = changes.last().is_none_or(|last| last.call.at + PATIENCE + RETRY > record.over);
+        return ensure(left || just_over, described);
     };
     let refused = record.story.weather.iter().any(|weather| weather.operation.is_none_or(|operation| CALLS.contains(&operation)));
     if guard.status == "FAILED" {
