@@ -17,7 +17,7 @@ use crate::harness::{Part, in_virtual_time};
 use crate::play::{roll_back, rollout};
 use crate::record::{Change, Ended, Record, Role, Run};
 use crate::stage::{Stage, requests};
-use crate::story::{Act, Asked, Manner, Scene, Story, Trouble, Wish};
+use crate::story::{Act, Asked, Guarding, Manner, Scene, Story, Trouble, Wish};
 use crate::turns::{Turns, driven};
 
 /// Counts calls, and dies at one of them.
@@ -91,6 +91,7 @@ pub(crate) fn story(steps: &[u16], every: u64, bake: u64) -> Story {
         },
         bad: None,
         weather: Vec::new(),
+        guard: Guarding::No,
         pace: 1.0,
         turns: None,
         // The deaths are the tests' own; for the checks this is a story that somebody disturbs.

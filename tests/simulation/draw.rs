@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use sim::Effect;
 
-use crate::story::{Act, Asked, Deed, Edit, Manner, Scene, Story, Trouble, Weather, Wish};
+use crate::story::{Act, Asked, Deed, Edit, Guarding, Manner, Scene, Story, Trouble, Weather, Wish};
 use crate::turns::Turns;
 
 /// What somebody may do to one function, by its row in `Story::draw_act`.
@@ -22,8 +22,7 @@ impl Story {
         let asked = Asked::draw(&mut rng);
         let scene = Scene::draw(&mut rng);
         let span = asked.span().as_secs() + 20;
-        let mut story =
-            Self { seed, many: 1, scene, asked, bad: None, weather: Vec::new(), pace: 1.0, acts: Vec::new(), turns: None };
+        let mut story = Self::empty(seed, 1, scene, asked);
         if rng.f64() < 0.6 {
             story.weather = draw_weather(&mut rng, span);
         }
@@ -36,8 +35,14 @@ impl Story {
         story.worsen(span);
         story.count();
         story.detach();
+        story.guard(span);
         story.acts.sort_by_key(|(at, _)| *at);
         story
+    }
+
+    fn empty(seed: u64, many: usize, scene: Scene, asked: Asked) -> Self {
+        let (weather, acts, guard) = (Vec::new(), Vec::new(), Guarding::No);
+        Self { seed, many, scene, asked, bad: None, weather, guard, pace: 1.0, acts, turns: None }
     }
 
     pub(crate) fn group(seed: u64) -> Self {
@@ -57,8 +62,7 @@ impl Story {
             ..Scene::draw(&mut rng)
         };
         let span = asked.span().as_secs() + 20;
-        let mut story =
-            Self { seed, many, scene, asked, bad: None, weather: Vec::new(), pace: 1.0, acts: Vec::new(), turns: None };
+        let mut story = Self::empty(seed, many, scene, asked);
         if rng.bool() {
             story.bad = Some((rng.usize(..many), story.draw_trouble(&mut rng, span)));
         }
@@ -111,6 +115,42 @@ impl Story {
         let mut rng = Rng::with_seed(self.seed ^ u64::MAX.rotate_left(17) >> 3);
         let counts = rng.f64() < 0.3 && self.asked.compares && self.scene.traffic > 0.0 && !self.scene.first;
         self.scene.signals = [counts && rng.bool(), counts && rng.bool()];
+    }
+
+    /// Gives three stories in ten a guard, and more to do for it. Drawn by itself: all other stories are as they would be without.
+    fn guard(&mut self, span: u64) {
+        let mut rng = Rng::with_seed(self.seed.rotate_left(29) ^ 0x6a09_e667_f3bc_c908);
+        if rng.f64() >= 0.3 {
+            return;
+        }
+        self.guard = if rng.f64() < 0.3 { Guarding::Optional } else { Guarding::Required };
+        let seconds = Duration::from_secs;
+        // Nobody runs the same command again, unless somebody did anyway.
+        if rng.f64() < 0.5 {
+            self.acts.push((Duration::from_millis(rng.u64(0..span * 1_000)), Act::Kill(0)));
+        }
+        // Asleep for longer than its lease, and awake again.
+        if rng.f64() < 0.25 {
+            self.acts.push((Duration::from_millis(rng.u64(0..span * 1_000)), Act::Suspend(0, seconds(rng.u64(60..900)))));
+        }
+        // Late, beside the one that is there, and without patience: a person's own.
+        if rng.f64() < 0.3 {
+            for _ in 0..rng.usize(1..=2) {
+                let at = Duration::from_millis(rng.u64(0..span * 2_000));
+                self.acts.push((at, Act::Guard(seconds([0, 0, 30, 120][rng.usize(..4)]))));
+            }
+        }
+        if rng.f64() < 0.3 {
+            let (effect, chance) = [
+                (Effect::LostAnswer, 0.7),
+                (Effect::LateWrite(seconds(rng.u64(1..200))), 0.7),
+                (Effect::ServerError(500), 0.5),
+                (Effect::Throttle, 1.0),
+                (Effect::Deny, 1.0),
+            ][rng.usize(..5)];
+            let (from, until, operation) = (Duration::ZERO, seconds(rng.u64(5..120)), Some("StartExecution"));
+            self.weather.push(Weather { operation, of: None, effect, chance, from, until });
+        }
     }
 
     fn draw_trouble(&mut self, rng: &mut Rng, span: u64) -> Trouble {

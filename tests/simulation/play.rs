@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws::SharedHttpClient;
 use bytes::Bytes;
-use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Request, Rollback};
+use controller::{Budget, Budgeted, GUARD, Interrupt, Order, Ordered, Request, Rollback};
 use rollout::Version;
 use rollout::note::AfterPause;
 use rollout::operate::{Aim, Operation};
@@ -21,9 +21,9 @@ use tokio::time::Instant;
 use crate::harness::tap::tapped;
 use crate::harness::{Part, end_credentials, identity, in_virtual_time};
 use crate::note::split;
-use crate::record::{Ended, Left, Record, Role, Run};
+use crate::record::{Ended, GUARD_CALLER, Left, Record, Role, Run};
 use crate::stage::{ALIAS, Stage, alarms, name, redden, requests, subject};
-use crate::story::{Act, Deed, Edit, PROVISIONING, Story, Trouble, Wish};
+use crate::story::{Act, Deed, Edit, Guarding, PROVISIONING, Story, Trouble, Wish};
 use crate::turns::driven;
 use crate::unfit::Unfit;
 
@@ -113,6 +113,28 @@ impl Cast<'_> {
                 redden(world, member, world.now(), span);
                 world.advance(world.now());
             }),
+            Act::Guard(slack) => self.guard(slack),
+        }
+    }
+
+    /// Somebody starts one more execution of the guard, for the rollout that the alias is noted to be in.
+    fn guard(&self, slack: Duration) {
+        let Some(note) = self.alias(0).and_then(|alias| split(&alias.description).1) else { return };
+        let function = format!("arn:aws:lambda:us-east-1:111111111111:function:{}", name(0));
+        let input = json!({"function": function, "alias": ALIAS, "rollout": note.id, "slack": slack.as_secs()});
+        let machine = format!("arn:aws:states:us-east-1:111111111111:stateMachine:{GUARD}");
+        let started = format!("by-a-person-{}", self.stage.elapsed().as_millis());
+        let body = json!({"stateMachineArn": machine, "name": started, "input": input.to_string()}).to_string();
+        let request = http::Request::post("/").header("x-amz-target", "AWSStepFunctions.StartExecution");
+        self.send("OPERATOR", request.body(body.into()).unwrap(), Duration::ZERO);
+    }
+
+    /// Lets the guards do what they are there for: where nobody else acts they are done three minutes after a lease, if AWS lets them.
+    async fn guards_are_done(&self) {
+        let end = self.stage.elapsed() + LEASE + GIVES_UP;
+        let running = || self.stage.with(|world| world.guard_runs().iter().any(|run| run.ended.is_none()));
+        while running() && self.stage.elapsed() < end {
+            self.stage.clock.0.sleep(Duration::from_secs(5)).await;
         }
     }
 
@@ -278,6 +300,7 @@ impl Cast<'_> {
             player.strings.send_replace(Strings::Die);
         }
         self.wait_until(self.story.calm() + Duration::from_secs(1)).await;
+        self.guards_are_done().await;
         let (again, wish) = match self.story.many {
             1 if self.story.starts(Wish::Replan) => (1, Wish::Replan),
             1 => (1, Wish::Wait),
@@ -296,12 +319,17 @@ impl Cast<'_> {
                 self.end_what_is_held().await;
             }
         }
+        self.guards_are_done().await;
         let mut runs = Vec::new();
         for player in self.players {
             let overdue = player.run.overdue || !player.playing.is_finished();
             player.strings.send_replace(Strings::Die);
             let ended = player.playing.await.unwrap();
             runs.push(Run { ended, overdue, ..player.run });
+        }
+        if self.story.guard != Guarding::No {
+            // It acts for the rollout that it guards, and has no end of its own.
+            runs.push(Run::of(GUARD_CALLER, Role::Rollout, self.stage.opened, None));
         }
         let record = self.stage.with(|world| Record::of(self.story, self.stage.opened, world, runs));
         Record { finishers, ..record }

@@ -196,7 +196,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         Observation {
             candidate: self.prepared.candidate.clone(),
             managed: self.alarms.ready(),
-            unguarded: self.io.request.guard.is_some() && !self.guarded || self.schedule.is_some(),
+            unguarded: self.lacks_guard() || self.schedule.is_some(),
             hook: self.jobs.hook(&self.plan, &self.memory),
             health: self.memory.health(&self.plan, self.alarms.health(), now),
             comparison: self.metrics.comparison((&self.plan, &self.memory), &self.logs, now),
@@ -206,6 +206,12 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             others: self.group.others.clone(),
             ..self.memory.observation(now, self.io.interrupt() == Interrupt::AtOnce)
         }
+    }
+
+    /// Whether a guard is to be started: not by a turn, which comes after the process that began.
+    fn lacks_guard(&self) -> bool {
+        let request = self.io.request;
+        request.guard.is_some() && !self.guarded && !Turn::is_tick(request.turn)
     }
 
     /// Whether this process is to go: it was told so, or its credentials are about to end.

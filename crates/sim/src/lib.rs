@@ -1,4 +1,4 @@
-//! A small, strict AWS of its own: Lambda, CloudWatch, Step Functions, EventBridge Scheduler and a little CloudFormation, in process or served.
+//! A small, strict AWS of its own: Lambda, CloudWatch and what canaryctl needs beside them, in process or served.
 //!
 //! [`World`] is one account in one Region, pure: it is given the time and a seed, and tests judge by its log. [`Account`] puts a world below
 //! a real SDK client in the same process; [`serve`] puts worlds behind a socket; [`Scenario`] has the built-in accounts.
@@ -42,6 +42,7 @@ pub use log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
 pub use scenario::{Defaults, Scenario};
 pub use settings::Settings;
 pub use setup::Unfit;
+pub use step_functions::GuardRun;
 pub use web::{Visit, WebPage};
 pub use wire::caller;
 pub use world::{Answer, Event, Reply, World};

@@ -189,9 +189,9 @@ impl World {
             let (guard, schedule) = (self.step_functions.next_due(), self.scheduler.next_due());
             if let Some(at) = guard.into_iter().chain(schedule).min().filter(first) {
                 if guard == Some(at) {
-                    self.take_guard_turn(at)
+                    self.take_guard_turn(at);
                 } else {
-                    self.take_schedule_turn(at)
+                    self.take_schedule_turn(at);
                 }
                 continue;
             }
@@ -318,7 +318,11 @@ impl World {
                 let runs = done.as_ref().ok().and_then(|done| done.runs);
                 (wire::lambda_response(done, &request_id), ran, runs)
             }
-            other => {
+            other @ (Service::CloudFormation
+            | Service::CloudWatch
+            | Service::Logs
+            | Service::Scheduler
+            | Service::StepFunctions) => {
                 record.resource = about(other, request);
                 let (response, error) = match other {
                     Service::Logs => self.lambda.logs.answer(self.now, request, &request_id),
@@ -443,7 +447,13 @@ impl World {
                     record.revision_sent = call.revision_sent();
                 }
             }
-            other => record.resource = about(other, asked.request),
+            other @ (Service::CloudFormation
+            | Service::CloudWatch
+            | Service::Logs
+            | Service::Scheduler
+            | Service::StepFunctions) => {
+                record.resource = about(other, asked.request);
+            }
         }
         record
     }
@@ -459,11 +469,6 @@ impl World {
     fn plan(&mut self, at: Time, planned: Planned) {
         self.sequence += 1;
         self.agenda.insert((at.max(self.now), self.sequence), planned);
-    }
-
-    /// Plans an event; a time that has passed means at once, when the world moves on next.
-    pub fn schedule(&mut self, at: Time, event: Event) {
-        self.plan(at, Planned::Event(event));
     }
 
     /// Every call so far, oldest first; at most the last 200,000.

@@ -98,7 +98,7 @@ impl Lambda {
     fn conclude(&mut self, now: Time, id: u64, (one, run): (Outstanding, Run), ending: Ending, metrics: &mut CloudWatch) {
         let Ending { answer, lines } = ending;
         let invocation =
-            self.record(one.began, Some(&one.request_id), (&one.name, &one.qualified), one.routed, &run, &lines, metrics);
+            self.record(one.began, Some(&one.request_id), (&one.name, &one.qualified), (one.routed, &run), &lines, metrics);
         let Then::Answer { tail } = one.then else {
             if answer.is_err() {
                 self.repeat(now, one);

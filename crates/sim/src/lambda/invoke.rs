@@ -136,7 +136,7 @@ impl Lambda {
         // Drawn, too, where nothing runs, so that nobody else's luck changes.
         let run = version.serving.run(&mut self.luck, function.incident(now));
         self.admit(now, name, qualified, routed, metrics)?;
-        let invocation = self.record(now, request_id, (name, qualified), routed, &run, &[], metrics);
+        let invocation = self.record(now, request_id, (name, qualified), (routed, &run), &[], metrics);
         Ok((routed.number, run, invocation))
     }
 
@@ -198,8 +198,7 @@ impl Lambda {
         began: Time,
         request_id: Option<&str>,
         (name, qualified): (&str, &Qualified),
-        Routed { number, weighted }: Routed,
-        run: &Run,
+        (Routed { number, weighted }, run): (Routed, &Run),
         lines: &[String],
         metrics: &mut CloudWatch,
     ) -> Invocation {

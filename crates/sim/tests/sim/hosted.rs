@@ -70,7 +70,7 @@ async fn a_caller_waits_for_what_the_code_answers() {
     let (account, client) = furnished();
     let local = LocalSet::new();
     local.spawn_local(run_all(account.clone()));
-    let body = async {
+    let body = Box::pin(async {
         let began = account.clock().now();
         let answer = invoke(&client, "f:live", r#"{"sleep":2}"#).await;
         assert_eq!((text(answer.payload()).as_str(), answer.executed_version()), (r#"{"sleep":2}"#, Some("7")));
@@ -86,7 +86,7 @@ async fn a_caller_waits_for_what_the_code_answers() {
         assert!(text(late.payload()).contains("Task timed out after 3.00 seconds"), "{}", text(late.payload()));
         let tallies = account.with(|world| [world.tally("f", "live", "7"), world.tally("f", "", "$LATEST")]);
         assert_eq!(tallies.map(|tally| (tally.invocations, tally.errors)), [(1, 0), (2, 2)]);
-    };
+    });
     local.run_until(body).await;
 }
 
@@ -95,11 +95,11 @@ async fn invocations_overlap() {
     let (account, client) = furnished();
     let local = LocalSet::new();
     local.spawn_local(run_all(account.clone()));
-    let body = async {
+    let body = Box::pin(async {
         let began = account.clock().now();
         tokio::join!(invoke(&client, "f", r#"{"sleep":2}"#), invoke(&client, "f", r#"{"sleep":2}"#));
         assert_eq!(account.clock().now().duration_since(began).unwrap(), Duration::from_secs(2));
-    };
+    });
     local.run_until(body).await;
 }
 
@@ -138,7 +138,7 @@ async fn what_it_writes_can_be_read_from_its_log() {
     let (account, client) = furnished();
     let local = LocalSet::new();
     local.spawn_local(run_all(account.clone()));
-    local.run_until(async { tokio::join!(invoke(&client, "f", r#"{"sleep":2}"#), invoke(&client, "f", "{}")) }).await;
+    local.run_until(Box::pin(async { tokio::join!(invoke(&client, "f", r#"{"sleep":2}"#), invoke(&client, "f", "{}")) })).await;
     let lines = account.with(|world| {
         let body = r#"{"logGroupName":"/aws/lambda/f","filterPattern":"{ $.type = \"shifted\" }"}"#;
         let request = http::Request::post("/").header("x-amz-target", "Logs_20140328.FilterLogEvents").body(body.into()).unwrap();

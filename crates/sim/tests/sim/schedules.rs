@@ -102,7 +102,7 @@ async fn what_makes_no_sense_is_refused() {
     let target = |arn: &str, role: &str, input: &str| Target::builder().arn(arn).role_arn(role).input(input).build().unwrap();
     let retry = RetryPolicy::builder().maximum_event_age_in_seconds(59).build();
     let impatient = Target::builder().arn(FUNCTION).role_arn(ROLE).retry_policy(retry).build().unwrap();
-    let rows = [
+    let rows = vec![
         (good().name("o ne"), "regular expression pattern: ^[0-9a-zA-Z-_.]+$"),
         (good().name("o".repeat(65)), "less than or equal to 64"),
         (good().client_token("a.b"), "regular expression pattern: ^[a-zA-Z0-9-_]+$"),
