@@ -91,8 +91,7 @@ test('the story of the page', { skip: missing, timeout: 1_500_000 }, async (t) =
    */
   const type = (line, heard = () => {}) => {
     assert.ok(TYPED.includes(line), line);
-    const { env } = command(framework, folder, aws.variables);
-    delete env.CANARYCTL;
+    const { env } = command(framework, folder, { AWS_ENDPOINT_URL: aws.variables.AWS_ENDPOINT_URL });
     const access = { PATH: `${bin}:${process.env.PATH}`, AWS_REGION: 'us-east-1' };
     const child = spawn('sh', ['-c', line], { cwd: folder, env: { ...env, ...access } });
     let output = '';
@@ -119,7 +118,6 @@ test('the story of the page', { skip: missing, timeout: 1_500_000 }, async (t) =
       if (!seen && /shifted +50%/.test(said)) seen = answers();
     });
     assert.equal(code, 0, output);
-    console.log(output);
     shows(output, printed(/PROMOTED/));
     assert.deepEqual([...((await seen) || [])].sort(), ['one', 'two']);
     assert.deepEqual(await answers(), new Set(['two']));
@@ -131,7 +129,6 @@ test('the story of the page', { skip: missing, timeout: 1_500_000 }, async (t) =
     assert.equal(code, 10, output);
     shows(output, [...printed(/ROLLED BACK/), 'canaryctl rollout ended with exit code 10, see above; the stack itself is deployed']);
     assert.deepEqual(await answers(), new Set(['two']));
-    console.log(output);
   });
 
   await t.test('afterwards', async () => {
@@ -143,9 +140,8 @@ test('the story of the page', { skip: missing, timeout: 1_500_000 }, async (t) =
     assert.deepEqual(await answers(), new Set(['two']), 'the last rollout is undone already');
     const rejected = await type('npx sls canaryctl rollout');
     assert.equal(rejected.code, 3, rejected.output);
-    assert.match(rejected.output, /3 was rolled back/);
+    assert.match(rejected.output, /REFUSED/);
     const doctor = await type('canaryctl doctor hello');
-    console.log(doctor.output);
     assert.match(doctor.output, /no deploy moves/);
   });
 });
