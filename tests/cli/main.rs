@@ -5,6 +5,7 @@
 mod adopt;
 mod artifacts;
 mod commands;
+mod detached;
 mod folder;
 mod guard;
 mod guide;

@@ -91,6 +91,9 @@ pub(crate) struct Rollout {
     /// whatever runs `canaryctl tick` with the same options once a minute
     #[arg(long, value_name = "FUNCTION", num_args = 0..=1, require_equals = true, default_missing_value = CONTROLLER, conflicts_with = "guard", help_heading = "Detached rollouts")]
     pub(crate) detach: Option<String>,
+    /// With `--detach`, wait until the rollout is over, and exit with its code; this process may stop at any time
+    #[arg(long, requires = "detach", help_heading = "Detached rollouts")]
+    pub(crate) wait: bool,
     /// Continue an existing rollout even if its process may still be running
     #[arg(long, help_heading = "Existing rollouts")]
     pub(crate) take_over: bool,

@@ -19,11 +19,12 @@ pub(crate) struct Guide {
 }
 
 /// The pages by name, in the order in which people meet them.
-const PAGES: [(&str, &str); 14] = [
+const PAGES: [(&str, &str); 15] = [
     ("first-rollout", include_str!("../guide/first-rollout.md")),
     ("project", include_str!("../guide/project.md")),
     ("ci", include_str!("../guide/ci.md")),
     ("guard", include_str!("../guide/guard.md")),
+    ("detached", include_str!("../guide/detached.md")),
     ("incident", include_str!("../guide/incident.md")),
     ("watching", include_str!("../guide/watching.md")),
     ("hooks", include_str!("../guide/hooks.md")),

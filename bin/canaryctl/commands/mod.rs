@@ -22,6 +22,7 @@ mod simulate;
 mod stack;
 mod status;
 pub(crate) mod tick;
+mod wait;
 mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};
