@@ -5,6 +5,7 @@ mod clock;
 mod commands;
 mod error;
 mod multi;
+mod notify;
 mod request;
 mod session;
 mod signals;

@@ -146,6 +146,9 @@ class Region:
         self.alarms = client("cloudwatch")
         self.stacks = client("cloudformation")
         self.logs = client("logs")
+        self.topics = client("sns")
+        self.buses = client("events")
+        self.tokens = client("sts")
 
     def arn(self, function, qualifier=None):
         """The ARN of a function, or of one of its versions or aliases."""

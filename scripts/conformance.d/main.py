@@ -10,6 +10,7 @@ import traceback
 
 import alarming
 import measuring
+import messaging
 import reading
 import recorded
 import rollouts
@@ -31,6 +32,7 @@ STORIES = {
     "eu-north-1": measuring.run,
     "eu-south-1": written.run,
     "eu-south-2": signalling.run,
+    "ap-south-1": messaging.run,
 }
 
 

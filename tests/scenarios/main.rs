@@ -29,6 +29,7 @@ mod managed_alarms;
 mod many_at_once;
 mod no_change;
 mod no_end;
+mod notifications;
 mod operators;
 mod pinned;
 mod provisioned;

@@ -20,6 +20,7 @@ mod metrics;
 mod pages;
 mod permission;
 mod signals;
+mod signed;
 mod skew;
 mod stacks;
 mod trust;

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use rollout::hook::HookTarget;
+use rollout::notify::Recipient;
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Arn, Signal};
@@ -61,6 +62,9 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     let named = |hook: &HookTarget| if let HookTarget::Function(named) = hook { Some(arns.other(named)) } else { None };
     let called: BTreeSet<String> = asked.filter_map(named).collect();
     grants.extend((!called.is_empty()).then(|| Grant::of("Hooks", &[Call::Invoke], called.into_iter().collect())));
+    if !request.gates.is_empty() {
+        grants.push(Grant::of("Approvals", &[Call::ListTags, Call::UntagResource], vec![function.clone()]));
+    }
     if !hooks.is_empty() {
         grants.push(Grant::of("HooksThatReportLater", &[Call::ListTags, Call::UntagResource], vec![function.clone()]));
     }
@@ -72,7 +76,12 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         grants.push(Grant::of("Alarms", &[Call::DescribeAlarms, Call::DescribeAlarmHistory], everything()));
     }
     grants.extend(arns.managed_alarms(request));
+    if let Some(name) = &request.keep_previous {
+        let calls = [Call::GetAlias, Call::UpdateAlias, Call::CreateAlias];
+        grants.push(Grant::of("PreviousVersion", &calls, vec![function.clone(), arns.function(Some(name))]));
+    }
     grants.extend(arns.guard(request));
+    grants.extend(arns.notified(request));
     if request.analysis.mode != Mode::Off || doctor {
         grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
     }
@@ -166,6 +175,21 @@ impl Arns<'_> {
         let named = || self.here("states", &format!("stateMachine:{machine}"));
         let machine = if Arn::is_meant(machine) { machine.clone() } else { named() };
         Some(Grant::of("Guard", &[Call::StartExecution], vec![machine]))
+    }
+
+    /// A URL takes no permission.
+    fn notified(&self, request: &Request) -> Vec<Grant> {
+        let (mut topics, mut buses) = (Vec::new(), Vec::new());
+        for to in &request.notify {
+            match &to.recipient {
+                Recipient::Url(_) => {}
+                Recipient::Topic(arn) => topics.push(arn.clone()),
+                Recipient::Bus(bus) if Arn::is_meant(bus) => buses.push(bus.clone()),
+                Recipient::Bus(bus) => buses.push(self.here("events", &format!("event-bus/{bus}"))),
+            }
+        }
+        let grants = [Grant::of("Topics", &[Call::Publish], topics), Grant::of("Events", &[Call::PutEvents], buses)];
+        grants.into_iter().filter(|grant| !grant.resources.is_empty()).collect()
     }
 
     fn stack(&self) -> Option<Grant> {

@@ -29,6 +29,9 @@ pub(crate) struct Jobs<'a> {
     /// What AWS says of why no invocation of the candidate is counted, once it has said something.
     pub(crate) reason: Option<String>,
     inquiry: Option<Job<'a, Option<String>>>,
+    /// Who approved a gate, once that was looked for.
+    pub(crate) approved: Option<Option<String>>,
+    approval: Option<Job<'a, Option<String>>>,
 }
 
 impl<'a> Jobs<'a> {
@@ -42,6 +45,8 @@ impl<'a> Jobs<'a> {
             probing: None,
             reason: None,
             inquiry: None,
+            approved: None,
+            approval: None,
         }
     }
 
@@ -84,12 +89,18 @@ impl<'a> Jobs<'a> {
         }
     }
 
+    /// Looks for who approved a gate.
+    pub(crate) fn look_for_approval(&mut self, looking: impl Future<Output = Option<String>> + 'a) {
+        self.approval = Some(Box::pin(looking));
+    }
+
     /// Ends once something has answered; never where nothing is in progress.
     pub(crate) async fn answered(&mut self) {
         tokio::select! {
             biased;
             answer = or_never(&mut self.asking) => (self.hook, self.asking) = (answered(answer), None),
             answer = or_never(&mut self.probing) => (self.probe, self.probing) = (answer, None),
+            who = or_never(&mut self.approval) => (self.approved, self.approval) = (Some(who), None),
             answer = or_never(&mut self.inquiry) => (self.reason, self.inquiry) = (answer, None),
         }
     }

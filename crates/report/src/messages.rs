@@ -87,7 +87,15 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
         EventKind::ProbeFailed { reason } => failed("probe", None, reason),
         EventKind::MonitoringLost { why } => line("holding", monitoring_lost(story, why)),
         EventKind::MonitoringRestored => line("resumed", "monitoring restored"),
-        EventKind::Paused { until, then, by_itself } => {
+        EventKind::Paused { until, then, gate: Some(weight), .. } => {
+            let then = if *then == AfterPause::RollBack { "rolls back" } else { "continues" };
+            line("gate", format!("waiting for an approval at {weight} until {}, then {then}; still watching", clock(*until)))
+        }
+        EventKind::GateApproved(approval) => {
+            let by = approval.by.as_deref().map_or_else(|| "not recorded".to_owned(), one_line);
+            line("gate", format!("approved by: {by}"))
+        }
+        EventKind::Paused { until, then, by_itself, gate: None } => {
             let then = if *then == AfterPause::RollBack { ", then rolls back" } else { "" };
             let why = if *by_itself { "because its record was removed from the alias' description," } else { "manually" };
             line("paused", format!("{why} until {}{then}; still watching", clock(*until)))

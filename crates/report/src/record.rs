@@ -145,6 +145,13 @@ impl Record {
                     *until = Some(at);
                 }
             }
+            EventKind::Paused { until, gate: Some(weight), .. } => {
+                self.decide(at, "hold".to_owned(), &format!("gate at {weight}: waiting for an approval until {}", clock(*until)));
+            }
+            EventKind::GateApproved(approval) => {
+                let by = approval.by.as_deref().map_or_else(|| "not recorded".to_owned(), one_line);
+                self.decide(at, "continue".to_owned(), &format!("the gate was approved by: {by}"));
+            }
             EventKind::Paused { until, by_itself, .. } => {
                 let why = if *by_itself { "because its record was removed" } else { "manually" };
                 self.decide(at, "hold".to_owned(), &format!("paused {why} until {}", clock(*until)));

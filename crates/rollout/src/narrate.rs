@@ -282,7 +282,8 @@ pub fn about_holding(
     }
     match (earlier.and_then(|earlier| earlier.pause), note.pause) {
         (known, Some(pause)) if known != Some(pause) => {
-            events.push(EventKind::Paused { until: pause.until, then: pause.then, by_itself });
+            let gate = pause.gate.then(|| note.phase.share());
+            events.push(EventKind::Paused { until: pause.until, then: pause.then, by_itself, gate });
         }
         (Some(_), None) if live => events.push(EventKind::Resumed),
         (None | Some(_), None | Some(_)) => {}
@@ -431,9 +432,18 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
                 why_unreadable(plan, &Round { seen: seen.clone(), action: Action::Confirm })
             )
         }
+        (Cause::Hand, _) if gate_over(note.as_ref(), seen) => {
+            let share = note.as_ref().map_or(Weight::ZERO, |note| note.phase.share());
+            format!("nobody approved the gate at {share} in time")
+        }
         _ => cause.phrase().to_owned(),
     };
     tell(why, None, None)
+}
+
+/// Whether a gate of the schedule has ended without an approval.
+fn gate_over(note: Option<&Note>, seen: &Observation) -> bool {
+    note.and_then(|note| note.pause).is_some_and(|pause| pause.gate && seen.now >= pause.until)
 }
 
 fn heartbeat(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<EventKind> {

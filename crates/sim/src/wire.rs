@@ -9,6 +9,7 @@ use crate::cloudformation::CloudFormation;
 use crate::cloudwatch::CloudWatch;
 use crate::lambda::{Call, Done, Refusal};
 use crate::logs::Logs;
+use crate::messaging::Messaging;
 use crate::response::{put, response};
 use crate::step_functions::StepFunctions;
 use crate::time::Time;
@@ -29,6 +30,7 @@ impl Operation {
             (Service::Lambda, name) => format!("lambda:{name}"),
             (Service::CloudWatch, name) => format!("cloudwatch:{name}"),
             (Service::Logs, name) => format!("logs:{name}"),
+            (Service::Messaging, name) => Messaging::action(name),
             (Service::StepFunctions, name) => format!("states:{name}"),
             (Service::CloudFormation, name) => format!("cloudformation:{name}"),
         }
@@ -41,6 +43,8 @@ pub(crate) enum Service {
     CloudWatch,
     Lambda,
     Logs,
+    /// SNS, EventBridge and STS.
+    Messaging,
     StepFunctions,
 }
 
@@ -53,6 +57,9 @@ pub(crate) fn operation(request: &http::Request<Bytes>) -> Operation {
     }
     if let Some(name) = StepFunctions::operation(request) {
         return Operation { name: name.into(), service: Service::StepFunctions };
+    }
+    if let Some(name) = Messaging::operation(request) {
+        return Operation { name: name.into(), service: Service::Messaging };
     }
     if let Some(name) = CloudFormation::operation(request) {
         return Operation { name: name.into(), service: Service::CloudFormation };

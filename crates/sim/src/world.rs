@@ -17,6 +17,7 @@ use crate::fault::{Effect, Fault, Faults};
 use crate::lambda::{Call, Lambda, Refusal, uuid};
 use crate::log::{AliasChange, CallRecord, Delivery};
 use crate::logs::Logs;
+use crate::messaging::Messaging;
 use crate::quota::Quotas;
 use crate::settings::Settings;
 use crate::step_functions::StepFunctions;
@@ -34,6 +35,7 @@ pub struct World {
     pub(crate) cloudwatch: CloudWatch,
     pub(crate) cloudformation: CloudFormation,
     step_functions: StepFunctions,
+    messaging: Messaging,
     web: Web,
     quotas: Quotas,
     faults: Faults,
@@ -154,6 +156,7 @@ impl World {
             cloudwatch,
             cloudformation: CloudFormation::new(&settings.account, &settings.region),
             step_functions: StepFunctions::new(&settings.account, &settings.region),
+            messaging: Messaging::new(&settings.account, &settings.region),
             web: Web::default(),
             quotas: Quotas::default(),
             faults: Faults::default(),
@@ -298,12 +301,17 @@ impl World {
                 record.error = done.as_ref().err().map(|refusal| refusal.code.to_owned());
                 (wire::lambda_response(done, &request_id), ran)
             }
-            other @ (Service::CloudFormation | Service::CloudWatch | Service::Logs | Service::StepFunctions) => {
-                record.resource = about(other, request);
+            other @ (Service::CloudFormation
+            | Service::CloudWatch
+            | Service::Logs
+            | Service::Messaging
+            | Service::StepFunctions) => {
+                record.resource = self.resource(other, request);
                 let (response, error) = match other {
                     Service::Logs => self.lambda.logs.answer(self.now, request, &request_id),
                     Service::CloudFormation => self.cloudformation.answer(&operation.name, request, &request_id),
                     Service::StepFunctions => self.step_functions.answer(self.now, request, &request_id),
+                    Service::Messaging => self.messaging.answer(self.now, asked.caller, request, &request_id),
                     Service::CloudWatch | Service::Lambda => self.cloudwatch.answer(self.now, request, &request_id),
                 };
                 record.error = error;
@@ -359,6 +367,7 @@ impl World {
                 Service::Logs => Logs::refuse(&fault, &request_id),
                 Service::CloudFormation => CloudFormation::refuse(&fault, &request_id),
                 Service::StepFunctions => StepFunctions::refuse(&fault, &request_id),
+                Service::Messaging => Messaging::refuse(request, &fault, &request_id),
                 Service::CloudWatch | Service::Lambda => CloudWatch::refuse(request, &fault, &request_id),
             }
         };
@@ -377,6 +386,7 @@ impl World {
             Service::Logs => self.lambda.logs.guarded(&Logs::resource(request)),
             Service::CloudFormation => self.cloudformation.arn(&CloudFormation::resource(request)),
             Service::StepFunctions => StepFunctions::resource(request),
+            Service::Messaging => self.messaging.resource(request),
         };
         let (account, action) = (&self.settings.account, operation.action());
         format!(
@@ -420,11 +430,26 @@ impl World {
                     record.revision_sent = call.revision_sent();
                 }
             }
-            other @ (Service::CloudFormation | Service::CloudWatch | Service::Logs | Service::StepFunctions) => {
-                record.resource = about(other, asked.request);
+            other @ (Service::CloudFormation
+            | Service::CloudWatch
+            | Service::Logs
+            | Service::Messaging
+            | Service::StepFunctions) => {
+                record.resource = self.resource(other, asked.request);
             }
         }
         record
+    }
+
+    /// What a request is about, of the services beside Lambda.
+    fn resource(&self, service: Service, request: &http::Request<Bytes>) -> String {
+        match service {
+            Service::CloudFormation => CloudFormation::resource(request),
+            Service::Logs => Logs::resource(request),
+            Service::StepFunctions => StepFunctions::resource(request),
+            Service::Messaging => self.messaging.resource(request),
+            Service::CloudWatch | Service::Lambda => String::new(),
+        }
     }
 
     fn write_down(&mut self, record: CallRecord) {
@@ -453,16 +478,6 @@ impl World {
     /// The successful writes to one alias, oldest first.
     pub fn alias_writes<'w>(&'w self, function: &'w str, alias: &'w str) -> impl Iterator<Item = &'w CallRecord> {
         self.log.iter().filter(move |record| record.wrote(function, alias))
-    }
-}
-
-/// What a request is about, of the services beside Lambda.
-fn about(service: Service, request: &http::Request<Bytes>) -> String {
-    match service {
-        Service::CloudFormation => CloudFormation::resource(request),
-        Service::Logs => Logs::resource(request),
-        Service::StepFunctions => StepFunctions::resource(request),
-        Service::CloudWatch | Service::Lambda => String::new(),
     }
 }
 

@@ -6,4 +6,5 @@ mod answers;
 mod calls;
 mod connecting;
 mod failures;
+mod messaging;
 mod simulated;

@@ -5,6 +5,7 @@
 mod faults;
 mod lambda;
 mod logs;
+mod messaging;
 mod metrics;
 mod reading;
 mod recorded;
