@@ -36,6 +36,9 @@ const BOUND: Duration = Duration::from_mins(2);
 const TOGETHER: Duration = Duration::from_mins(1);
 const GIVES_UP: Duration = Duration::from_mins(16);
 
+/// How long a rollout that has ended tries to tell of it.
+const TOLD: Duration = Duration::from_mins(1);
+
 /// How often the same command is run again at the end, at the most, by several functions that may be left at different places.
 const AGAIN: usize = 3;
 
@@ -232,7 +235,7 @@ impl Cast<'_> {
             (_, true) => TOGETHER + self.story.scene.version_settle,
             (_, false) => TOGETHER + self.story.scene.version_settle + GIVES_UP,
         };
-        let moving = self.story.scene.provisioning * 2;
+        let moving = self.story.scene.provisioning * 2 + if self.story.scene.told.is_some() { TOLD } else { Duration::ZERO };
         self.story.calm() + moving + span + asked.suspicion() + asked.blind_limit + lease + BOUND + besides
     }
 
@@ -343,6 +346,7 @@ async fn order(stage: Stage, part: Part, member: usize, deed: Deed) -> Ended {
         Deed::Pause(span, true) => Operation::Pause { span, then: AfterPause::RollBack },
         Deed::Pause(span, false) => Operation::Pause { span, then: AfterPause::Resume },
         Deed::Resume => Operation::Resume,
+        Deed::Approve => Operation::Approve,
         Deed::Promote => Operation::Promote,
         Deed::PromoteNow => Operation::PromoteNow,
         Deed::Abort => Operation::Abort,

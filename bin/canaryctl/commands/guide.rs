@@ -19,7 +19,7 @@ pub(crate) struct Guide {
 }
 
 /// The pages by name, in the order in which people meet them.
-const PAGES: [(&str, &str); 13] = [
+const PAGES: [(&str, &str); 14] = [
     ("first-rollout", include_str!("../guide/first-rollout.md")),
     ("project", include_str!("../guide/project.md")),
     ("ci", include_str!("../guide/ci.md")),
@@ -28,6 +28,7 @@ const PAGES: [(&str, &str); 13] = [
     ("watching", include_str!("../guide/watching.md")),
     ("hooks", include_str!("../guide/hooks.md")),
     ("groups", include_str!("../guide/groups.md")),
+    ("teams", include_str!("../guide/teams.md")),
     ("stacks", include_str!("../guide/stacks.md")),
     ("permissions", include_str!("../guide/permissions.md")),
     ("troubleshooting", include_str!("../guide/troubleshooting.md")),
