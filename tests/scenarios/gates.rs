@@ -48,7 +48,7 @@ fn a_gate_is_approved_by_a_person_and_the_record_says_who() {
             assert_eq!(stage.percents(), [10]);
             assert!(matches!(approve(&person).await, Ordered::Done(..)));
         };
-        let output = stage.rollout_while(gated(short(), AfterPause::RollBack), approving).await.exits(0);
+        let output = Box::pin(stage.rollout_while(gated(short(), AfterPause::RollBack), approving)).await.exits(0);
         assert_eq!(approved_by(&output), [Some("arn:aws:iam::111111111111:user/KIM".to_owned())]);
         output.golden("a_gate_is_approved");
         assert_eq!(stage.percents(), [10, 50, 100]);
@@ -64,7 +64,7 @@ fn a_gate_is_approved_by_a_person_and_the_record_says_who() {
 fn a_gate_that_nobody_approves_does_what_was_said() {
     play_on("hello-idle", async |stage| {
         let output = stage.rollout(gated(short(), AfterPause::RollBack)).await.exits_for(13, "hand");
-        output.because("nobody approved the gate at 10% in time").golden("nobody_approves_a_gate");
+        output.because("the gate at 10% was not approved in time").golden("nobody_approves_a_gate");
         assert_eq!(stage.percents(), [10, 0]);
         stage.assert_ended("41", "back");
     });
@@ -97,7 +97,7 @@ fn of_two_people_at_once_one_approves_and_the_other_finds_it_done() {
             let already = [&kims, &lees].into_iter().filter(|ordered| matches!(ordered, Ordered::Already(_))).count();
             assert_eq!((done, already), (1, 1), "{kims:?} {lees:?}");
         };
-        let output = stage.rollout_while(gated(short(), AfterPause::RollBack), approving).await.exits(0);
+        let output = Box::pin(stage.rollout_while(gated(short(), AfterPause::RollBack), approving)).await.exits(0);
         assert_eq!(approved_by(&output).len(), 1);
     });
 }

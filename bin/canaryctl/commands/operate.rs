@@ -181,7 +181,7 @@ async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId
     }
     let by = match &ordered {
         Ordered::Done(alias, _) if operation == Operation::Approve => approved(&session, &subject, alias).await,
-        _ => None,
+        Ordered::Done(..) | Ordered::Already(_) | Ordered::Refused(..) | Ordered::Unconfirmed(..) => None,
     };
     let (code, outcome, text) = match &ordered {
         Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}\n", alias.traffic())),

@@ -46,8 +46,8 @@ fn is_in_tags(letter: char) -> bool {
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Looks for who approved a gate, beside the loop, and tells it once it is known.
     pub(crate) fn approvals(&mut self, before: Option<&Round>, now: &Round) {
-        if let Some(by) = self.jobs.approved.take() {
-            self.announce(EventKind::GateApproved(Approval { by }));
+        if let Some(approval) = self.jobs.approved.take() {
+            self.announce(EventKind::GateApproved(approval));
         }
         let note = |round: &Round| round.seen.alias.as_ref()?.note().filter(|note| note.id == self.plan.id);
         let open = |note: Note| note.pause.filter(|pause| pause.gate);
@@ -63,11 +63,11 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 if found.is_some() {
                     // Left there it would be taken for the next one's.
                     let _ = cloud.untag(function, &key).await;
-                    return found;
+                    return Approval { by: found };
                 }
                 clock.sleep(APART).await;
             }
-            None
+            Approval { by: None }
         });
     }
 }

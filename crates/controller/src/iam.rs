@@ -62,9 +62,6 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     let named = |hook: &HookTarget| if let HookTarget::Function(named) = hook { Some(arns.other(named)) } else { None };
     let called: BTreeSet<String> = asked.filter_map(named).collect();
     grants.extend((!called.is_empty()).then(|| Grant::of("Hooks", &[Call::Invoke], called.into_iter().collect())));
-    if !request.gates.is_empty() {
-        grants.push(Grant::of("Approvals", &[Call::ListTags, Call::UntagResource], vec![function.clone()]));
-    }
     if !hooks.is_empty() {
         grants.push(Grant::of("HooksThatReportLater", &[Call::ListTags, Call::UntagResource], vec![function.clone()]));
     }
@@ -76,12 +73,10 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         grants.push(Grant::of("Alarms", &[Call::DescribeAlarms, Call::DescribeAlarmHistory], everything()));
     }
     grants.extend(arns.managed_alarms(request));
-    if let Some(name) = &request.keep_previous {
-        let calls = [Call::GetAlias, Call::UpdateAlias, Call::CreateAlias];
-        grants.push(Grant::of("PreviousVersion", &calls, vec![function.clone(), arns.function(Some(name))]));
-    }
+    grants.extend(arns.previous(request));
     grants.extend(arns.guard(request));
     grants.extend(arns.notified(request));
+    grants.extend((!request.gates.is_empty()).then(|| arns.approvals()));
     if request.analysis.mode != Mode::Off || doctor {
         grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
     }
@@ -175,6 +170,17 @@ impl Arns<'_> {
         let named = || self.here("states", &format!("stateMachine:{machine}"));
         let machine = if Arn::is_meant(machine) { machine.clone() } else { named() };
         Some(Grant::of("Guard", &[Call::StartExecution], vec![machine]))
+    }
+
+    /// Who approved a gate stands in a tag of the function.
+    fn approvals(&self) -> Grant {
+        Grant::of("Approvals", &[Call::ListTags, Call::UntagResource], vec![self.function(None)])
+    }
+
+    fn previous(&self, request: &Request) -> Option<Grant> {
+        let name = request.keep_previous.as_ref()?;
+        let calls = [Call::GetAlias, Call::UpdateAlias, Call::CreateAlias];
+        Some(Grant::of("PreviousVersion", &calls, vec![self.function(None), self.function(Some(name))]))
     }
 
     /// A URL takes no permission.

@@ -7,6 +7,7 @@ use std::task::Poll;
 use rollout::Time;
 use rollout::comparison::Probe;
 use rollout::event::HookPhase;
+use rollout::gate::Approval;
 use rollout::memory::Memory;
 use rollout::note::Phase;
 use rollout::observation::Hook;
@@ -30,8 +31,8 @@ pub(crate) struct Jobs<'a> {
     pub(crate) reason: Option<String>,
     inquiry: Option<Job<'a, Option<String>>>,
     /// Who approved a gate, once that was looked for.
-    pub(crate) approved: Option<Option<String>>,
-    approval: Option<Job<'a, Option<String>>>,
+    pub(crate) approved: Option<Approval>,
+    approval: Option<Job<'a, Approval>>,
 }
 
 impl<'a> Jobs<'a> {
@@ -90,7 +91,7 @@ impl<'a> Jobs<'a> {
     }
 
     /// Looks for who approved a gate.
-    pub(crate) fn look_for_approval(&mut self, looking: impl Future<Output = Option<String>> + 'a) {
+    pub(crate) fn look_for_approval(&mut self, looking: impl Future<Output = Approval> + 'a) {
         self.approval = Some(Box::pin(looking));
     }
 

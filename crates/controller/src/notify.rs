@@ -4,7 +4,7 @@
 //! after stable is confirmed. After the last event nothing is awaited for longer than that minute; after a signal, for five seconds.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -17,9 +17,6 @@ use crate::backoff::Backoff;
 use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::port::{BusEvent, Clock, Cloud, CloudError, Failure, HttpHookResponse, TopicMessage};
 use crate::request::Request;
-
-/// What a recipient is sent of an event, if anything.
-pub type Notice = fn(&Notification, &Event) -> Option<Message>;
 
 /// How long one notification is tried.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -47,29 +44,27 @@ struct Delivery {
 struct Outbox {
     waiting: RefCell<Vec<Delivery>>,
     more: Notify,
-    begun: RefCell<BTreeSet<(String, String)>>,
+    /// With their ids.
+    begun: RefCell<BTreeMap<(String, String), String>>,
     ended: RefCell<BTreeSet<(String, String)>>,
 }
 
 impl Outbox {
     fn add(&self, requests: &[Request], event: &Event) {
         let whose = (event.function.clone(), event.alias.clone());
-        let has_begun = match &event.what {
-            EventKind::Started(_) => {
-                self.begun.borrow_mut().insert(whose.clone());
-                true
-            }
-            _ => self.begun.borrow().contains(&whose),
-        };
+        if let EventKind::Started(started) = &event.what {
+            self.begun.borrow_mut().insert(whose.clone(), started.rollout_id.clone());
+        }
+        let id = self.begun.borrow().get(&whose).cloned();
         if event.ending().is_some() {
             self.ended.borrow_mut().insert(whose);
         }
         // Who was never told of a beginning is told of no end.
-        let Some(kind) = NoticeKind::of(&event.what).filter(|_| has_begun) else { return };
+        let Some((kind, id)) = NoticeKind::of(&event.what).zip(id) else { return };
         let own = |request: &&Request| request.subject.function.name == event.function && request.subject.alias == event.alias;
         let Some(request) = requests.iter().find(own) else { return };
         for to in &request.notify {
-            if let Some(message) = (request.notice)(to, event) {
+            if let Some(message) = (request.notice)(to, event, &id) {
                 let (function, alias) = (event.function.clone(), event.alias.clone());
                 self.waiting.borrow_mut().push(Delivery { function, alias, at: event.at, kind, to: to.clone(), message });
             }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rollout::admission::TakeoverOptions;
+use rollout::event::Event;
 use rollout::gate::Gate;
 use rollout::hook::HookTarget;
 use rollout::note::{Owner, RolloutId};
-use rollout::notify::Notification;
+use rollout::notify::{Message, Notification};
 use rollout::plan::{Entry, Mode, Plan, Source};
 use rollout::policy::Policy;
 use rollout::target::Subject;
@@ -20,8 +21,10 @@ use sha2::{Digest, Sha256};
 
 use crate::alias_stack::ReadTemplate;
 use crate::guard::Guard;
-use crate::notify::Notice;
 use crate::port::{AlarmRule, Code};
+
+/// What a recipient is sent of an event of the rollout with this id, if anything.
+pub type Notice = fn(&Notification, &Event, &str) -> Option<Message>;
 
 /// A rollout, as asked for.
 #[derive(Clone, Debug)]
@@ -119,7 +122,7 @@ impl Request {
             keep_previous: None,
             gates: Vec::new(),
             notify: Vec::new(),
-            notice: |_, _| None,
+            notice: |_, _, _| None,
             notes: Vec::new(),
         }
     }

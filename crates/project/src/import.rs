@@ -157,10 +157,12 @@ fn gate(out: &mut Lines, gate: &Gate) {
 }
 
 fn notify(out: &mut Lines, notify: &Notify) {
-    let first = match &notify.to {
+    let to = &notify.to;
+    let alone = notify.on.is_empty() && notify.trigger.is_none();
+    let first = match to {
         Addressee::LogicalId(id) => format!("logicalId: {}", text(id)),
-        to if notify.on.is_empty() && notify.trigger.is_none() => return out.line(format_args!("- {}", text(&written(to)))),
-        to => format!("to: {}", text(&written(to))),
+        Addressee::Known(_) | Addressee::Environment(_) if alone => return out.line(format_args!("- {}", text(&written(to)))),
+        Addressee::Known(_) | Addressee::Environment(_) => format!("to: {}", text(&written(to))),
     };
     out.line(format_args!("- {first}"));
     out.depth += 1;

@@ -50,7 +50,7 @@ impl FromStr for Addressee {
 pub(crate) fn written(to: &Addressee) -> String {
     match to {
         Addressee::Known(Recipient::Url(url)) => url.secret().to_owned(),
-        to => to.to_string(),
+        Addressee::Known(_) | Addressee::Environment(_) | Addressee::LogicalId(_) => to.to_string(),
     }
 }
 

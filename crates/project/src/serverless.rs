@@ -314,7 +314,9 @@ impl<'a> Reader<'a> {
     pub(crate) fn quietly(&self, node: &'a Node) -> Option<Word> {
         match self.variables.node(node).ok()? {
             Cow::Borrowed(node) if intrinsics::function(node).is_some() => self.evaluated(node).ok()?,
-            node => node.text_with_place().filter(|text| text.value.len() <= LONGEST_TEXT).map(Word::Text),
+            node @ (Cow::Borrowed(_) | Cow::Owned(_)) => {
+                node.text_with_place().filter(|text| text.value.len() <= LONGEST_TEXT).map(Word::Text)
+            }
         }
     }
 

@@ -3,6 +3,8 @@
 //! A chat gets a few lines; a topic what `CodeDeploy` sends to the triggers of a deployment group, so that what listens there goes on
 //! working; a bus and any other URL the event itself.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "few events are worth a message")]
+
 use std::time::Duration;
 
 use rollout::event::{Event, EventKind, RolloutSummary};
@@ -16,14 +18,16 @@ use crate::rollout_state::Story;
 use crate::safe::{card, chat, json_page, one_line, subject_line};
 
 /// What a recipient is sent of an event; nothing where the event is not for it.
-pub fn notice(to: &Notification, event: &Event) -> Option<Message> {
+///
+/// `id` is the rollout's: few events have it.
+pub fn notice(to: &Notification, event: &Event, id: &str) -> Option<Message> {
     let kind = NoticeKind::of(&event.what).filter(|kind| to.kinds.contains(kind))?;
     Some(match (&to.recipient, to.recipient.chat()) {
         (Recipient::Url(_), Some(Chat::Slack)) => posted(&json!({ "text": slack(event) })),
         (Recipient::Url(_), Some(Chat::Teams)) => posted(&teams(event)),
         (Recipient::Url(_), None) => posted(&json!(event)),
-        (Recipient::Topic(arn), _) => topic(to.trigger.as_deref(), arn, kind, event),
-        (Recipient::Bus(_), _) => bus(kind, event),
+        (Recipient::Topic(arn), _) => topic(to.trigger.as_deref(), arn, kind, (event, id)),
+        (Recipient::Bus(_), _) => bus(kind, event, id),
     })
 }
 
@@ -92,23 +96,19 @@ fn teams(event: &Event) -> Value {
 /// A trigger's message. The documentation's example has objects where real messages have texts, and `Failed` for `FAILED`: this is written
 /// as the real ones are, which is what listeners read.
 /// Source: "JSON data formats for CodeDeploy triggers" in the user guide, and messages that listeners on GitHub are tested with.
-fn topic(trigger: Option<&str>, arn: &str, kind: NoticeKind, event: &Event) -> Message {
+fn topic(trigger: Option<&str>, arn: &str, kind: NoticeKind, (event, id): (&Event, &str)) -> Message {
     let (account, region) = Arn::parse(arn).map_or(("", ""), |arn| (arn.account, arn.region));
     let status = status(kind, event);
-    let (id, began, ended) = match &event.what {
-        EventKind::Started(started) => (started.rollout_id.as_str(), event.at, None),
-        EventKind::Outcome(ending) => {
-            (ending.rollout_id.as_str(), event.at - Duration::from_millis(ending.took_ms), Some(event.at))
-        }
-        _ => ("", event.at, None),
-    };
+    let ending = event.ending();
+    let began = ending.map_or(event.at, |ending| event.at - Duration::from_millis(ending.took_ms));
+    let ended = ending.map(|_| event.at);
     let function = one_line(&event.function);
     let mut body = json!({
         "region": region, "accountId": account, "eventTriggerName": trigger.unwrap_or("canaryctl"), "applicationName": function,
         "deploymentId": id, "deploymentGroupName": event.alias, "createTime": time(began), "completeTime": ended.map(time),
         "status": status, "canaryctl": event,
     });
-    if let Some(ending) = event.ending() {
+    if let Some(ending) = ending {
         let (good, bad) = if ending.is_good() { (1, 0) } else { (0, 1) };
         let overview = json!({ "Succeeded": good, "Failed": bad, "Skipped": 0, "InProgress": 0, "Pending": 0 });
         body["deploymentOverview"] = overview.to_string().into();
@@ -164,7 +164,7 @@ fn error_code(ending: &RolloutSummary) -> Option<&'static str> {
 }
 
 /// The event, with what a rule for `CodeDeploy`'s state changes looks at beside it.
-fn bus(kind: NoticeKind, event: &Event) -> Message {
+fn bus(kind: NoticeKind, event: &Event, id: &str) -> Message {
     let state = match (kind, status(kind, event)) {
         (NoticeKind::Shifted | NoticeKind::Held, _) => "READY",
         (_, "CREATED") => "START",
@@ -173,11 +173,6 @@ fn bus(kind: NoticeKind, event: &Event) -> Message {
         (_, _) => "FAILURE",
     };
     let mut detail = json!(event);
-    let id = match &event.what {
-        EventKind::Started(started) => Some(started.rollout_id.clone()),
-        EventKind::Outcome(ending) => Some(ending.rollout_id.clone()),
-        _ => None,
-    };
     detail["state"] = state.into();
     detail["application"] = event.function.clone().into();
     detail["deploymentGroup"] = event.alias.clone().into();

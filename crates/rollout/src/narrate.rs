@@ -239,13 +239,18 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
         None => events.push(EventKind::Acquired { adopted: adopted(plan, now) }),
         Some(_) => {}
     }
-    events.extend(about_holding(earlier.as_ref(), &note, rewritten, || why_unreadable(plan, before.unwrap_or(now))));
+    let holding = about_holding(earlier.as_ref(), &note, rewritten, || why_unreadable(plan, before.unwrap_or(now)));
+    // A gate comes with its weight, and after it.
+    let (holding, gate): (Vec<_>, Vec<_>) =
+        holding.into_iter().partition(|what| !matches!(what, EventKind::Paused { gate: Some(_), .. }));
+    events.extend(holding);
     let before_us = if gone_on_with || rewritten { note.phase.share() } else { Weight::ZERO };
     let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
     if to > from && note.stable.is_some() {
         events.push(shifted(plan, before, &note, from));
     }
+    events.extend(gate);
     // A promotion that came too late is rolled back.
     let over =
         |earlier: &Note| earlier.phase.is_terminal() && (earlier.phase != Phase::Promoted || note.phase == Phase::Promoted);
@@ -434,7 +439,7 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
         }
         (Cause::Hand, _) if gate_over(note.as_ref(), seen) => {
             let share = note.as_ref().map_or(Weight::ZERO, |note| note.phase.share());
-            format!("nobody approved the gate at {share} in time")
+            format!("the gate at {share} was not approved in time")
         }
         _ => cause.phrase().to_owned(),
     };
@@ -461,11 +466,11 @@ fn heartbeat(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<EventKi
     // What is extended may be extended again.
     let planned = plan.next_change(note.since + plan.dwell(note.phase));
     let extended = next_at.is_some() && note.due.is_some_and(|due| due > planned + plan.tolerance());
-    let waiting_for = if extended { "more invocations, checked again".to_owned() } else { waiting_for(why) };
+    let waiting_for = if extended { "more invocations, checked again".to_owned() } else { waiting_for(why, note) };
     Some(EventKind::Heartbeat { weight, next_at, waiting_for })
 }
 
-fn waiting_for(why: &Reason) -> String {
+fn waiting_for(why: &Reason, note: &Note) -> String {
     let what = match why {
         Reason::Settling => return format!("`$LATEST` to finish its update (at most {})", exact(PREPARING)),
         Reason::Preparing => return format!("the version to become Active (at most {})", exact(PREPARING)),
@@ -475,6 +480,7 @@ fn waiting_for(why: &Reason) -> String {
         Reason::Probing => "the new version's answers to test events",
         Reason::NotDue => "the next step",
         Reason::Baking => "the end of the bake",
+        Reason::Paused(_) if note.pause.is_some_and(|pause| pause.gate) => "an approval of the gate",
         Reason::Paused(_) => "the end of the pause",
         Reason::SetByHand(_) => "the manually set traffic to be reset, or the rollout to be ended",
         Reason::Moving(version) => return moving(*version),

@@ -38,7 +38,7 @@ impl NoticeKind {
     }
 
     /// What an event is, where it is worth telling. A rollback is told with its end, when stable is confirmed; never when it begins.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "few events are told")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "few events are worth a notification")]
     pub fn of(what: &EventKind) -> Option<Self> {
         match what {
             // What another process began was told by that one.

@@ -1,4 +1,4 @@
-//! What do SNS, EventBridge and STS answer? Topics and buses that keep what they are sent, and who is asking.
+//! What do SNS, `EventBridge` and STS answer? Topics and buses that keep what they are sent, and who is asking.
 //!
 //! Operations, members, limits and codes of errors are in the services' models and documentation; the sentences of errors are a guess.
 //! Nothing is delivered to anybody: tests look at what came.

@@ -43,7 +43,7 @@ pub(crate) enum Service {
     CloudWatch,
     Lambda,
     Logs,
-    /// SNS, EventBridge and STS.
+    /// SNS, `EventBridge` and STS.
     Messaging,
     StepFunctions,
 }

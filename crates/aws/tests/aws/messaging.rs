@@ -1,4 +1,4 @@
-//! SNS, EventBridge and STS: each asked by one signed request, once.
+//! SNS, `EventBridge` and STS: each asked by one signed request, once.
 
 use controller::port::{BusEvent, Cloud, Failure, TopicMessage};
 use rollout::Time;

@@ -39,7 +39,7 @@ impl World {
         self.messaging.create_topic(name)
     }
 
-    /// Makes a bus of EventBridge, beside the one that every account has: `default`.
+    /// Makes a bus of `EventBridge`, beside the one that every account has: `default`.
     pub fn create_bus(&mut self, name: &str) {
         self.messaging.create_bus(name);
     }

@@ -1,4 +1,4 @@
-//! What a client gets of SNS, EventBridge and STS: by the protocols of each, and kept as it was sent.
+//! What a client gets of SNS, `EventBridge` and STS: by the protocols of each, and kept as it was sent.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
