@@ -19,7 +19,7 @@ pub(crate) struct Guide {
 }
 
 /// The pages by name, in the order in which people meet them.
-const PAGES: [(&str, &str); 14] = [
+const PAGES: [(&str, &str); 15] = [
     ("first-rollout", include_str!("../guide/first-rollout.md")),
     ("project", include_str!("../guide/project.md")),
     ("ci", include_str!("../guide/ci.md")),
@@ -30,6 +30,7 @@ const PAGES: [(&str, &str); 14] = [
     ("groups", include_str!("../guide/groups.md")),
     ("teams", include_str!("../guide/teams.md")),
     ("stacks", include_str!("../guide/stacks.md")),
+    ("serverless", include_str!("../guide/serverless.md")),
     ("permissions", include_str!("../guide/permissions.md")),
     ("troubleshooting", include_str!("../guide/troubleshooting.md")),
     ("how-it-works", include_str!("../guide/how-it-works.md")),
