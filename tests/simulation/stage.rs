@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use aws::Aws;
-use controller::Request;
+use controller::{GUARD, Guard, Request};
 use rollout::admission::TakeoverOptions;
 use rollout::gate::Gate;
 use rollout::note::AfterPause;
@@ -16,7 +16,7 @@ use rollout::{Schedule, Subject, Version, Weight};
 use sim::{Account, Event, Time, WebPage, World};
 
 use crate::harness::{Part, Sleeper, opening};
-use crate::story::{Manner, Story, Told, Trouble, Wish};
+use crate::story::{Guarding, Manner, Story, Told, Trouble, Wish};
 
 pub(crate) const ALIAS: &str = "live";
 
@@ -101,6 +101,9 @@ pub(crate) fn furnish(story: &Story, opened: Time) -> World {
         Some(Told::Hangs) => world.put_page(PAGE, WebPage::silent()),
         Some(Told::IsNotThere) | None => {}
     }
+    if story.guard != Guarding::No {
+        world.create_guard(GUARD);
+    }
     (0..story.many).for_each(|member| furnish_one(&mut world, story, member));
     world.advance(opened);
     world
@@ -175,6 +178,12 @@ fn request(story: &Story, member: usize, wish: Wish) -> Request {
     let [pre_hook, post_hook] = story.hooks(member).map(|(hook, manner)| manner.map(|_| hook.parse().unwrap()));
     let steps: Vec<Weight> = asked.steps.iter().map(|step| Weight::from_basis_points(step * 100).unwrap()).collect();
     Request {
+        guard: match story.guard {
+            Guarding::No => None,
+            Guarding::Optional | Guarding::Required => {
+                Some(Guard { machine: GUARD.to_owned(), optional: story.guard == Guarding::Optional })
+            }
+        },
         // Only another version can put a rollout aside.
         version: if scene.published && wish != Wish::Supersede { Version::new(42) } else { None },
         alarms: alarms(member).into_iter().take(asked.alarms).collect(),

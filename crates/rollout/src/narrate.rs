@@ -466,11 +466,14 @@ fn heartbeat(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<EventKi
     // What is extended may be extended again.
     let planned = plan.next_change(note.since + plan.dwell(note.phase));
     let extended = next_at.is_some() && note.due.is_some_and(|due| due > planned + plan.tolerance());
-    let waiting_for = if extended { "more invocations, checked again".to_owned() } else { waiting_for(why, note) };
+    let waiting_for = if extended { "more invocations, checked again".to_owned() } else { waiting_for(why) };
+    let at_a_gate = matches!(why, Reason::Paused(_)) && note.pause.is_some_and(|pause| pause.gate);
+    let waiting_for = if at_a_gate { "an approval of the gate".to_owned() } else { waiting_for };
     Some(EventKind::Heartbeat { weight, next_at, waiting_for })
 }
 
-fn waiting_for(why: &Reason, note: &Note) -> String {
+/// What a wait is for, as a noun.
+pub fn waiting_for(why: &Reason) -> String {
     let what = match why {
         Reason::Settling => return format!("`$LATEST` to finish its update (at most {})", exact(PREPARING)),
         Reason::Preparing => return format!("the version to become Active (at most {})", exact(PREPARING)),
@@ -480,7 +483,6 @@ fn waiting_for(why: &Reason, note: &Note) -> String {
         Reason::Probing => "the new version's answers to test events",
         Reason::NotDue => "the next step",
         Reason::Baking => "the end of the bake",
-        Reason::Paused(_) if note.pause.is_some_and(|pause| pause.gate) => "an approval of the gate",
         Reason::Paused(_) => "the end of the pause",
         Reason::SetByHand(_) => "the manually set traffic to be reset, or the rollout to be ended",
         Reason::Moving(version) => return moving(*version),

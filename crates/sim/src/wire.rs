@@ -11,6 +11,7 @@ use crate::lambda::{Call, Done, Refusal};
 use crate::logs::Logs;
 use crate::messaging::Messaging;
 use crate::response::{put, response};
+use crate::scheduler::Scheduler;
 use crate::step_functions::StepFunctions;
 use crate::time::Time;
 
@@ -32,6 +33,7 @@ impl Operation {
             (Service::Logs, name) => format!("logs:{name}"),
             (Service::Messaging, name) => Messaging::action(name),
             (Service::StepFunctions, name) => format!("states:{name}"),
+            (Service::Scheduler, name) => format!("scheduler:{name}"),
             (Service::CloudFormation, name) => format!("cloudformation:{name}"),
         }
     }
@@ -45,6 +47,7 @@ pub(crate) enum Service {
     Logs,
     /// SNS, `EventBridge` and STS.
     Messaging,
+    Scheduler,
     StepFunctions,
 }
 
@@ -60,6 +63,9 @@ pub(crate) fn operation(request: &http::Request<Bytes>) -> Operation {
     }
     if let Some(name) = Messaging::operation(request) {
         return Operation { name: name.into(), service: Service::Messaging };
+    }
+    if let Some(name) = Scheduler::operation(request) {
+        return Operation { name: name.into(), service: Service::Scheduler };
     }
     if let Some(name) = CloudFormation::operation(request) {
         return Operation { name: name.into(), service: Service::CloudFormation };

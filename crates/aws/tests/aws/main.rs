@@ -5,6 +5,7 @@
 mod answers;
 mod calls;
 mod connecting;
+mod emulated;
 mod failures;
 mod messaging;
 mod simulated;

@@ -81,6 +81,9 @@ calls! {
     Publish: "sns:Publish", Own;
     PutEvents: "events:PutEvents", Own;
     GetCallerIdentity: "sts:GetCallerIdentity", Own;
+    CreateSchedule: "scheduler:CreateSchedule", Own;
+    GetSchedule: "scheduler:GetSchedule", Own;
+    DeleteSchedule: "scheduler:DeleteSchedule", Own;
     DescribeStackResource: "cloudformation:DescribeStackResource", Own;
     DescribeStackResources: "cloudformation:DescribeStackResources", Own;
     DescribeStacks: "cloudformation:DescribeStacks", Own;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Answer, Reply, World};
+use super::{Answer, Event, Planned, Reply, World};
 use crate::cloudwatch::MetricFault;
 use crate::fault::{Effect, Fault};
 use crate::messaging::Sent;
@@ -47,6 +47,11 @@ impl World {
     /// What topics and buses were sent, oldest first.
     pub fn sent(&self) -> &[Sent] {
         self.messaging.sent()
+    }
+
+    /// Plans an event; a time that has passed means at once, when the world moves on next.
+    pub fn schedule(&mut self, at: Time, event: Event) {
+        self.plan(at, Planned::Event(event));
     }
 
     /// Adds a rule for calls that go wrong from now on.

@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails while a test is set up fails the test")]
 
 mod faults;
+mod hosted;
 mod lambda;
 mod logs;
 mod messaging;
 mod metrics;
 mod reading;
 mod recorded;
+mod schedules;
 mod sdk;
 mod served;
 mod stacks;
