@@ -6,6 +6,7 @@ mod commands;
 mod error;
 mod lambda;
 mod multi;
+mod notify;
 mod request;
 mod session;
 mod signals;

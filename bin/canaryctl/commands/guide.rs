@@ -29,6 +29,7 @@ const PAGES: [(&str, &str); 15] = [
     ("watching", include_str!("../guide/watching.md")),
     ("hooks", include_str!("../guide/hooks.md")),
     ("groups", include_str!("../guide/groups.md")),
+    ("teams", include_str!("../guide/teams.md")),
     ("stacks", include_str!("../guide/stacks.md")),
     ("serverless", include_str!("../guide/serverless.md")),
     ("permissions", include_str!("../guide/permissions.md")),

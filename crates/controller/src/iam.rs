@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use rollout::hook::HookTarget;
+use rollout::notify::Recipient;
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Arn, Signal};
@@ -73,7 +74,10 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         grants.push(Grant::of("Alarms", &[Call::DescribeAlarms, Call::DescribeAlarmHistory], everything()));
     }
     grants.extend(arns.managed_alarms(request));
+    grants.extend(arns.previous(request));
     grants.extend(arns.guard(request));
+    grants.extend(arns.notified(request));
+    grants.extend((!request.gates.is_empty()).then(|| arns.approvals()));
     if request.analysis.mode != Mode::Off || doctor {
         grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
     }
@@ -169,6 +173,32 @@ impl Arns<'_> {
         let named = || self.here("states", &format!("stateMachine:{machine}"));
         let machine = if Arn::is_meant(machine) { machine.clone() } else { named() };
         Some(Grant::of("Guard", &[Call::StartExecution], vec![machine]))
+    }
+
+    /// Who approved a gate stands in a tag of the function.
+    fn approvals(&self) -> Grant {
+        Grant::of("Approvals", &[Call::ListTags, Call::UntagResource], vec![self.function(None)])
+    }
+
+    fn previous(&self, request: &Request) -> Option<Grant> {
+        let name = request.keep_previous.as_ref()?;
+        let calls = [Call::GetAlias, Call::UpdateAlias, Call::CreateAlias];
+        Some(Grant::of("PreviousVersion", &calls, vec![self.function(None), self.function(Some(name))]))
+    }
+
+    /// A URL takes no permission.
+    fn notified(&self, request: &Request) -> Vec<Grant> {
+        let (mut topics, mut buses) = (Vec::new(), Vec::new());
+        for to in &request.notify {
+            match &to.recipient {
+                Recipient::Url(_) => {}
+                Recipient::Topic(arn) => topics.push(arn.clone()),
+                Recipient::Bus(bus) if Arn::is_meant(bus) => buses.push(bus.clone()),
+                Recipient::Bus(bus) => buses.push(self.here("events", &format!("event-bus/{bus}"))),
+            }
+        }
+        let grants = [Grant::of("Topics", &[Call::Publish], topics), Grant::of("Events", &[Call::PutEvents], buses)];
+        grants.into_iter().filter(|grant| !grant.resources.is_empty()).collect()
     }
 
     fn stack(&self) -> Option<Grant> {

@@ -17,9 +17,10 @@ use rollout::{Alias, Signal, Time, Version};
 use crate::batch::Gatherer;
 
 use crate::port::{
-    AlarmRule, AliasSnapshot, Baseline, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated, EventSource,
-    FunctionUrl, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm,
-    PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, VersionPair, Watch, Write,
+    AlarmRule, AliasSnapshot, Baseline, BusEvent, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated,
+    EventSource, FunctionUrl, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows,
+    ManagedAlarm, PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TopicMessage, VersionPair,
+    Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -193,6 +194,9 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         GetQueryResults: query_results(id: &str) -> Option<LogRows>;
         StopQuery: stop_query(id: &str) -> ();
         GetMetricData: throttles(subject: &Subject, version: Version, from: Time) -> (f64, f64);
+        Publish: publish_message(message: &TopicMessage) -> ();
+        PutEvents: put_on_bus(event: &BusEvent) -> ();
+        GetCallerIdentity: caller() -> String;
         DescribeStackResource: resource(stack: &str, logical_id: &str) -> Option<String>;
         DescribeStackResources: stack_with(physical_id: &str) -> Option<StackResources>;
         DescribeStacks: root_stack(stack: &str) -> Option<String>;

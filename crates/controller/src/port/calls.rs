@@ -78,6 +78,9 @@ calls! {
     StopQuery: "logs:StopQuery", Own;
     StartExecution: "states:StartExecution", Own;
     DescribeExecution: "states:DescribeExecution", Own;
+    Publish: "sns:Publish", Own;
+    PutEvents: "events:PutEvents", Own;
+    GetCallerIdentity: "sts:GetCallerIdentity", Own;
     CreateSchedule: "scheduler:CreateSchedule", Own;
     GetSchedule: "scheduler:GetSchedule", Own;
     DeleteSchedule: "scheduler:DeleteSchedule", Own;
