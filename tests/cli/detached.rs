@@ -18,9 +18,9 @@ fn turns_from_a_shell_promote_what_was_left() {
     let served = Served::functions(&["hello"], "live");
     let begun = expect(served.run(&format!("rollout {PLAN} --detach=ticks")), 0, "DETACHED   hello:live");
     expect(begun, 0, "canaryctl pause hello:live");
-    assert!((served.share("42") - 0.1).abs() < 0.001);
+    assert!((served.share("2") - 0.1).abs() < 0.001);
     let shown = served.run(&format!("tick {PLAN}"));
-    expect(shown, 0, "hello:live: 90% on 41, 10% on 42");
+    expect(shown, 0, "hello:live: 90% on 1, 10% on 2");
     let mut turns = 0;
     let done = loop {
         let line = last(&served.run(&format!("tick {PLAN} --output json")));
@@ -37,7 +37,7 @@ fn turns_from_a_shell_promote_what_was_left() {
         (Some("done"), Some("promoted"), Some(0))
     );
     assert!(served.promoted("hello", "live"));
-    expect(served.run(&format!("tick {PLAN}")), 0, "no rollout is in progress; 100% on 42");
+    expect(served.run(&format!("tick {PLAN}")), 0, "no rollout is in progress; 100% on 2");
     expect(served.run("tick hello --type AllAtOnce --no-config --output json"), 0, r#""next":"done""#);
 }
 
@@ -61,7 +61,7 @@ fn whoever_waits_exits_as_the_rollout_ends() {
     for (ends, expected) in [("tick", 0), ("rollback hello --no-config", 13)] {
         let served = Served::functions(&["hello"], "live");
         let waiting = served.start_command(&format!("rollout {PLAN} --detach=ticks --wait"));
-        served.await_share("42");
+        served.await_share("2");
         for _ in 0..100 {
             let ended = match ends {
                 "tick" => code(&served.run(&format!("tick {PLAN}"))) == 0 && served.promoted("hello", "live"),
@@ -73,6 +73,6 @@ fn whoever_waits_exits_as_the_rollout_ends() {
             thread::sleep(Duration::from_millis(200));
         }
         let said = expect_end(waiting, expected);
-        assert!(said.contains(if expected == 0 { "promoted; 100% on 42" } else { "rolled back manually; 100% on 41" }), "{said}");
+        assert!(said.contains(if expected == 0 { "promoted; 100% on 2" } else { "rolled back manually; 100% on 1" }), "{said}");
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Guide {
 }
 
 /// The pages by name, in the order in which people meet them.
-const PAGES: [(&str, &str); 15] = [
+const PAGES: [(&str, &str); 16] = [
     ("first-rollout", include_str!("../guide/first-rollout.md")),
     ("project", include_str!("../guide/project.md")),
     ("ci", include_str!("../guide/ci.md")),

@@ -175,7 +175,9 @@ pub async fn tick<C: Cloud, K: Clock>(
     tell: &mut dyn FnMut(&Event),
 ) -> Vec<(Subject, Ticked)> {
     let requests = if requests.len() > 1 { members(requests) } else { requests.to_vec() };
-    let ran = Box::pin(run(cloud, clock, &requests, identity, interrupt, tell)).await;
+    let run =
+        async |tell: &mut dyn FnMut(&Event)| Box::pin(run(cloud, clock, &requests, identity, interrupt.clone(), tell)).await;
+    let ran = notifying((cloud, clock), &requests, &interrupt, tell, run).await;
     requests.iter().zip(ran.left).map(|(request, left)| (request.subject.clone(), left.ticked())).collect()
 }
 

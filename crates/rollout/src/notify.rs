@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::event::EventKind;
-use crate::hook::{HookError, HookUrl};
+use crate::hook::{HookError, HookTarget, HookUrl};
 use crate::words::words;
 use crate::{Arn, OutcomeKind};
 
@@ -80,6 +80,14 @@ pub enum Chat {
 }
 
 impl Recipient {
+    /// All of it, as it is read back, secrets included.
+    pub fn whole(&self) -> String {
+        match self {
+            Self::Url(url) => HookTarget::Url(url.clone()).whole(),
+            Self::Topic(_) | Self::Bus(_) => self.to_string(),
+        }
+    }
+
     /// The chat that a URL is of, if it is of one.
     pub fn chat(&self) -> Option<Chat> {
         let Self::Url(url) = self else { return None };
