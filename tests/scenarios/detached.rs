@@ -189,7 +189,7 @@ fn the_event_holds_the_whole_plan() {
                 trigger: None,
             }],
             step_hook: Some("https://hooks.example.com/canary?token=secret".parse().unwrap()),
-            post_hook: Some("arn:aws:lambda:us-east-1:123456789012:function:postHook:live".parse().unwrap()),
+            post_hook: Some("arn:aws:lambda:us-east-1:111111111111:function:postHook".parse().unwrap()),
             probe_event: Some(b"{}".to_vec()),
             ..request()
         };

@@ -163,7 +163,7 @@ impl Report {
             Outcome::RolledBack(cause) => cause.phrase(),
             Outcome::Superseded => "another owner has the alias, or something else changed it; it was not changed again",
             Outcome::LeftInProgress => "on purpose: no process watches it now; run the same command again to resume",
-            Outcome::Detached => "detached, as requested; alarms and the comparison are watched on",
+            Outcome::Detached => "detached, as requested: the rollout continues by turns",
             Outcome::RollbackUnconfirmed => "the rollback was not confirmed",
             Outcome::Failed => "something unexpected happened",
         };
