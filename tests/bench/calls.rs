@@ -1,5 +1,6 @@
-//! How many calls a minute does a group cost? Counted in the simulated AWS' log for 1, 10 and 100 functions with an alarm each, calls
-//! compared, in the minutes in which all stand at one share.
+//! What does a group cost, in calls, memory and processor time? Groups of 1, 10, 100 and 1,000 functions with an alarm each, calls compared,
+//! are rolled out to the end, each in a process of its own. Calls are counted in the simulated AWS' log: those of each operation in the
+//! minutes in which all stand at one share. Memory and time are those of the whole process, the simulated AWS and its callers included.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark tells its figures")]
 
@@ -25,12 +26,23 @@ use crate::stage::{Stage, play, short};
 
 const MINUTES: u64 = 5;
 
+/// What goes to CloudWatch; everything else that a group calls is Lambda.
+const CLOUDWATCH: [&str; 3] = ["DescribeAlarms", "DescribeAlarmHistory", "GetMetricData"];
+
 fn name(index: usize) -> String {
-    format!("function{index:03}")
+    format!("function{index:04}")
 }
 
-/// The calls of each operation in some minutes in the middle of a group's rollout.
-fn count(many: usize) -> (Duration, BTreeMap<String, usize>) {
+/// What a group's rollout took.
+struct Cost {
+    poll: Duration,
+    /// The calls of each operation in some minutes in the middle.
+    calls: BTreeMap<String, usize>,
+    /// The calls of Lambda in the second that has most of them.
+    busiest: usize,
+}
+
+fn cost(many: usize) -> Cost {
     play(async {
         let stage = Stage::story("hello-idle").await;
         stage.with(|world| {
@@ -77,16 +89,46 @@ fn count(many: usize) -> (Duration, BTreeMap<String, usize>) {
         };
         let (ended, calls) = tokio::join!(rollout, counted);
         assert_eq!(ended.exit_code, 0);
-        (poll, calls)
+        let busiest = stage.with(|world| {
+            assert!((0..many).all(|index| world.alias(&name(index), "live").unwrap().version == "2"), "not all are promoted");
+            let mut seconds: BTreeMap<i64, usize> = BTreeMap::new();
+            for call in world.log().iter().filter(|call| !CLOUDWATCH.contains(&call.operation.as_str())) {
+                *seconds.entry(call.at.as_millis() / 1_000).or_default() += 1;
+            }
+            seconds.into_values().max().unwrap_or_default()
+        });
+        Cost { poll, calls, busiest }
     })
 }
 
+/// The most memory that this process has had, in MiB, and the seconds that it has computed; only Linux says so.
+fn used() -> Option<(f64, f64)> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let peak: f64 = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()?;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name before may have spaces; then come the state, ten other numbers, and the time in user and system mode, in hundredths.
+    let ticks = stat.rsplit(')').next()?.split_whitespace().skip(11).take(2).map(|number| number.parse::<f64>().unwrap());
+    Some((peak / 1_024.0, ticks.sum::<f64>() / 100.0))
+}
+
+fn tell(many: usize) {
+    let Cost { poll, calls, busiest } = cost(many);
+    let a_minute = |calls: usize| f64::from(u32::try_from(calls).unwrap()) / f64::from(u32::try_from(MINUTES).unwrap());
+    let shown: Vec<String> = calls.iter().map(|(name, calls)| format!("{name} {:.1}", a_minute(*calls))).collect();
+    println!("{many:>5} functions, a look every {} s: {}", poll.as_secs_f64(), shown.join(", "));
+    println!("      at most {busiest} calls of Lambda in a second; all promoted");
+    if let Some((peak, computed)) = used() {
+        println!("      {peak:.0} MiB at most, {computed:.2} s of processor time");
+    }
+}
+
 fn main() {
+    if let Some(many) = std::env::var_os("FUNCTIONS") {
+        return tell(many.to_str().unwrap().parse().unwrap());
+    }
     println!("calls a minute while all stand at one share, an alarm each, calls compared:");
-    for many in [1, 10, 100] {
-        let (poll, calls) = count(many);
-        let a_minute = |calls: usize| f64::from(u32::try_from(calls).unwrap()) / f64::from(u32::try_from(MINUTES).unwrap());
-        let shown: Vec<String> = calls.iter().map(|(name, calls)| format!("{name} {:.1}", a_minute(*calls))).collect();
-        println!("{many:>4} functions, a look every {} s: {}", poll.as_secs_f64(), shown.join(", "));
+    for many in ["1", "10", "100", "1000"] {
+        let itself = std::env::current_exe().unwrap();
+        assert!(std::process::Command::new(itself).env("FUNCTIONS", many).status().unwrap().success());
     }
 }
