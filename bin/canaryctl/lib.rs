@@ -64,7 +64,8 @@ fn typed(args: Vec<OsString>) -> ExitCode {
 /// What RUST_LOG asks for, such as `debug` or `aws_config=debug,canaryctl=trace`; nothing without it. What cannot be read in it is left out.
 fn asked_for() -> Targets {
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
-    let parts: Vec<&str> = asked.split(',').map(str::trim).filter(|part| !part.is_empty() && part.parse::<Targets>().is_ok()).collect();
+    let parts: Vec<&str> =
+        asked.split(',').map(str::trim).filter(|part| !part.is_empty() && part.parse::<Targets>().is_ok()).collect();
     // An empty text would ask for errors.
     if parts.is_empty() { Targets::new() } else { parts.join(",").parse().unwrap_or_default() }
 }

@@ -143,7 +143,8 @@ fn the_npm_package_becomes_the_binary_for_this_machine() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("bin/npm/canaryctl");
     std::fs::copy(shipped, package.join("canaryctl")).unwrap();
     std::os::unix::fs::symlink("../canaryctl/canaryctl", modules.join(".bin/canaryctl")).unwrap();
-    let call = || Command::new(modules.join(".bin/canaryctl")).args(["rollout", "two words"]).stdout(Stdio::piped()).spawn().unwrap();
+    let call =
+        || Command::new(modules.join(".bin/canaryctl")).args(["rollout", "two words"]).stdout(Stdio::piped()).spawn().unwrap();
     let output = call().wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "there is no binary yet");
     let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
@@ -174,7 +175,8 @@ fn every_package_has_the_binarys_version_and_every_platform_is_released() {
         assert!(script.contains(&format!("package={name} ")), "{name}");
     }
     // What the action asks for is what the workflow builds and what `dist` is told of.
-    let (action, manifest, workflow) = (read("scripts/install-release"), read("Cargo.toml"), read(".github/workflows/release.yml"));
+    let (action, manifest, workflow) =
+        (read("scripts/install-release"), read("Cargo.toml"), read(".github/workflows/release.yml"));
     let targets = manifest.lines().find_map(|line| line.strip_prefix("targets = [")).unwrap().trim_end_matches(']');
     let targets: Vec<&str> = targets.split(", ").map(|target| target.trim_matches('"')).collect();
     assert_eq!(targets.len(), npm["optionalDependencies"].as_object().unwrap().len());
