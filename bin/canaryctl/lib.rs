@@ -61,7 +61,7 @@ fn typed(args: Vec<OsString>) -> ExitCode {
     ExitCode::from(run(cli.command))
 }
 
-/// What RUST_LOG asks for, such as `debug` or `aws_config=debug,canaryctl=trace`; nothing without it. What cannot be read in it is left out.
+/// What `RUST_LOG` asks for, such as `debug` or `aws_config=debug,canaryctl=trace`; nothing without it. What cannot be read in it is left out.
 fn asked_for() -> Targets {
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
     let parts: Vec<&str> =

@@ -34,6 +34,9 @@ const ALIAS_READS: f64 = 5.0;
 /// Reads of alarms a second, of all rollouts together: CloudWatch answers nine, and other programs ask, too.
 const ALARM_READS: f64 = 6.0;
 
+/// One read of alarms has as many names.
+const ALARMS_A_READ: usize = 100;
+
 /// Calls that were not used, and refill by the second.
 #[derive(Debug)]
 struct Bucket {
@@ -222,7 +225,9 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
 
     async fn alarms(&self, names: &[String], known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
         let send = async |names: Vec<String>| {
-            self.turn(Call::DescribeAlarms).await;
+            for _ in names.chunks(ALARMS_A_READ) {
+                self.turn(Call::DescribeAlarms).await;
+            }
             match self.cloud.alarms(&names, known).await {
                 Ok(Dated { answer, .. }) => {
                     names.iter().map(|name| Ok(answer.iter().find(|alarm| alarm.name == *name).cloned())).collect()
