@@ -3,16 +3,22 @@
 use serde_json::{Value, json};
 use sim::{Effect, Fault, Stack, World};
 
-use crate::served::{Served, expect, expect_all, function, json};
+use crate::folder::Folder;
+use crate::served::{Served, expect, expect_all, function, json, text};
 
 const LIVE: &str = "arn:aws:lambda:us-east-1:111111111111:function:hello-dev-hello:live";
 
 /// A stack with an alias, as a plugin deployed it, and one that is about nothing.
 fn deployed(world: &mut World) {
+    deployed_on(world, &json!("$LATEST"));
+}
+
+/// The same, with this version in its template.
+fn deployed_on(world: &mut World, version: &Value) {
     function(world, "hello-dev-hello", "live");
     let template = json!({"Resources": {
         "HelloAliasLive": {"Type": "AWS::Lambda::Alias", "Properties": {
-            "FunctionName": {"Ref": "Hello"}, "FunctionVersion": "$LATEST", "Name": "live",
+            "FunctionName": {"Ref": "Hello"}, "FunctionVersion": version, "Name": "live",
         }},
         "Later": {"Type": "AWS::Lambda::Alias"},
     }});
@@ -49,6 +55,21 @@ fn an_alias_is_shown_as_the_template_has_it_and_as_it_is() {
     let words = ["hello-dev-hello:live of the stack `hello-dev` is on $LATEST", "in the template: \"$LATEST\""];
     expect_all(served.run("stack alias hello-dev HelloAliasLive"), 0, &words);
     assert_eq!(served.writes(), 0);
+}
+
+#[test]
+fn import_warns_of_a_stack_by_its_template() {
+    let service = "service: hello\nprovider: {name: aws, region: us-east-1}\nfunctions:\n  hello: {handler: a.b, deploymentSettings: {type: \
+                   AllAtOnce, alias: live}}\n";
+    let folder = Folder::new("import-of-a-stack", &[("serverless.yml", service)]);
+    let moves = json!("{{resolve:ssm:/hello/version}}");
+    let words =
+        "hello-dev-hello belongs to the CloudFormation stack `hello-dev`: its next deploy moves the alias and ends any rollout";
+    for (version, warned) in [(moves, true), (json!("$LATEST"), false), (json!("1"), false)] {
+        let served = Served::furnished(|world| deployed_on(world, &version));
+        let output = text(&expect(folder.run(&served, "import"), 0, ""));
+        assert_eq!((output.contains(words), output.contains("belongs to")), (warned, warned), "{output}");
+    }
 }
 
 #[test]

@@ -282,6 +282,32 @@ fn secrets_are_compared_and_never_told() {
 }
 
 #[test]
+fn a_hook_that_still_reports_to_code_deploy_is_told_by_its_last_invocation() {
+    play(async {
+        let stage = Stage::furnished(sim::Settings::strict(), 7, sound).await;
+        let denied = "AccessDeniedException: User: arn:aws:sts::111111111111:assumed-role/hook/preHook is not authorized to perform: \
+                      codedeploy:PutLifecycleEventHookExecutionStatus";
+        assert_eq!(examine(&stage, &request()).await.diagnoses, [], "it has never run");
+        stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Throw"), ("SIM_LOG_ON_ERROR", denied)]).unwrap());
+        stage.sleep(60).await;
+        let hint = "hint: this hook reports to CodeDeploy; wrap its handler with the adapter";
+        stage.rollout(request()).await.exits(11).says(hint).says("`canaryctl guide hook-adapter.js`");
+        stage.sleep(600).await;
+        let found = examine(&stage, &request()).await;
+        let symptom =
+            saying(&found, "hook `preHook` still reports to CodeDeploy: its last invocation logged `ERROR AccessDenied");
+        assert_eq!((symptom.severity, symptom.check), (Severity::Warning, "hook"));
+        assert_eq!(symptom.commands, ["canaryctl guide hook-adapter.js > hook-adapter.js"]);
+        assert_eq!(examine(&stage, &with(request(), |policy| policy.no_logs = true)).await.diagnoses, []);
+        stage.with(|world| world.set_environment("preHook", &[("SIM_HOOK", "Succeeded")]).unwrap());
+        stage.sleep(60).await;
+        stage.rollout(with(request(), |policy| policy.again = true)).await.exits(0);
+        stage.sleep(600).await;
+        assert_eq!(examine(&stage, &request()).await.diagnoses, [], "it was changed since");
+    });
+}
+
+#[test]
 fn what_may_not_be_read_is_told_by_the_doctor_and_holds_no_rollout_up() {
     let operations = [
         ("ListEventSourceMappings", "lambda:ListEventSourceMappings"),
@@ -290,6 +316,7 @@ fn what_may_not_be_read_is_told_by_the_doctor_and_holds_no_rollout_up() {
         ("ListTags", "lambda:ListTags"),
         ("ListAliases", "lambda:ListAliases"),
         ("GetMetricData", "cloudwatch:GetMetricData"),
+        ("StartQuery", "logs:StartQuery"),
     ];
     for (operation, permission) in operations {
         play_on("hello-stack", async |stage| {

@@ -233,6 +233,10 @@ fn a_rollback_and_the_doctor() {
         let found = controller::doctor(&stage.aws, &stage.clock, &request(), identity).await;
         assert_eq!(found.unseen, []);
     });
+    // The doctor reads the logs of hooks, too.
+    let logs = |doctor| permissions(&request(), &place(), doctor).into_iter().find(|grant| grant.id == "ErrorLines").unwrap();
+    let of_hook = |grant: Grant| grant.resources.iter().any(|group| group.ends_with(":log-group:/aws/lambda/preHook:*"));
+    assert_eq!((of_hook(logs(true)), of_hook(logs(false))), (true, false));
 }
 
 #[test]

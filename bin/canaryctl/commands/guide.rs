@@ -30,6 +30,7 @@ const PAGES: &[(&str, &str)] = &[
     ("hooks", include_str!("../guide/hooks.md")),
     ("groups", include_str!("../guide/groups.md")),
     ("stacks", include_str!("../guide/stacks.md")),
+    ("serverless", include_str!("../guide/serverless.md")),
     ("permissions", include_str!("../guide/permissions.md")),
     ("troubleshooting", include_str!("../guide/troubleshooting.md")),
     ("how-it-works", include_str!("../guide/how-it-works.md")),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use controller::{managed_by, resets};
+use controller::stack_warning;
 use project::{FunctionRef, NoteKind, Problem, Problems, Project};
+use rollout::target::{DEFAULT_ALIAS, Subject};
 
 use crate::cli::common::{Common, Output};
 use crate::error::Failure;
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Print a canary.yml with the settings of another configuration file
 ///
 /// Converts one stage. Settings without a counterpart become comments. Warnings also go to stderr, including a warning for each stack
-/// that will reset an alias.
+/// whose deploys move an alias, or may.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -69,7 +70,7 @@ pub(crate) async fn run(args: Import) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// A warning for each function that belongs to a stack. A function that is not deployed yet belongs to none.
+/// A warning for each alias that a deploy of its stack moves, or may move. A function that is not deployed yet belongs to none.
 async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, Failure> {
     let region = project.region.as_ref().map(|region| region.value.clone());
     let session = session::wire(common, None, region).await?;
@@ -84,8 +85,10 @@ async fn stacks(common: &Common, project: &Project) -> Result<Vec<String>, Failu
             }
         };
         let Some(function) = function else { continue };
-        match managed_by(&session.aws, &function).await {
-            Ok(stack) => warnings.extend(stack.map(|stack| resets(&function, &stack))),
+        let alias = settings.alias.as_ref().map_or(DEFAULT_ALIAS, |alias| &alias.value).to_owned();
+        let subject = Subject { function, alias };
+        match stack_warning(&session.aws, &subject, |text| project::template(text.as_bytes()).ok()).await {
+            Ok(warning) => warnings.extend(warning),
             Err(error) if error.failure == controller::port::Failure::NotFound => {}
             Err(error) => return Err(error.into()),
         }

@@ -71,12 +71,12 @@ fn kind(message: &str) -> String {
     masked(&said.unwrap_or_else(|| first_line(message).to_owned()))
 }
 
-fn first_line(message: &str) -> &str {
+pub(crate) fn first_line(message: &str) -> &str {
     message.trim_start().lines().next().unwrap_or_default().trim_end()
 }
 
 /// A line without the time and the request that Lambda's runtimes write before it, between tabs.
-fn without_frame(line: &str) -> String {
+pub(crate) fn without_frame(line: &str) -> String {
     let is_time = |part: &str| humantime::parse_rfc3339_weak(part).is_ok();
     line.split('\t').filter(|part| !is_uuid(part) && !is_time(part)).collect::<Vec<_>>().join(" ")
 }

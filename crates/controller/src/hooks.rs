@@ -1,5 +1,6 @@
 //! What does a hook have to say? What it is asked, and how its answer is judged.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rollout::arn::unqualified;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::backoff::Backoff;
 use crate::port::{Clock, Cloud, CloudError, Failure, HttpHookResponse, InvocationResult};
+use crate::request::Request;
 
 const LOG_LINES: usize = 8;
 
@@ -24,6 +26,16 @@ const TRIES: u32 = 5;
 const PAUSES: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(4) };
 
 const LATER: &str = "a hook that takes longer answers {\"status\":\"InProgress\"} and reports with `canaryctl hook report`";
+
+/// The names of the functions among the hooks and checks.
+pub(crate) fn functions(request: &Request) -> BTreeSet<&str> {
+    let hooks = [&request.pre_hook, &request.step_hook, &request.post_hook].into_iter().flatten().chain(&request.checks);
+    let names = hooks.filter_map(|hook| match hook {
+        HookTarget::Function(named) => Some(named.function.name.as_str()),
+        HookTarget::Url(_) => None,
+    });
+    names.collect()
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
@@ -283,7 +295,12 @@ fn host(location: &str) -> String {
 fn judge(reply: &InvocationResult, any: bool) -> Judged {
     let text = String::from_utf8_lossy(&reply.payload);
     if let Some(kind) = &reply.function_error {
-        return Judged::Failed(format!("{} ({kind}){}{}", thrown(&text), legacy_hint(&text, &reply.log), tail(&reply.log)));
+        return Judged::Failed(format!(
+            "{} ({kind}){}{}",
+            thrown(&text),
+            legacy_hint(&text, &reply.log).unwrap_or_default(),
+            tail(&reply.log)
+        ));
     }
     let answer: Option<Value> = serde_json::from_slice(&reply.payload).ok();
     let field = |name: &str| answer.as_ref().and_then(|answer| answer.get(name)).and_then(Value::as_str);
@@ -299,8 +316,9 @@ fn judge(reply: &InvocationResult, any: bool) -> Judged {
             Judged::Failed(format!("it answered the status `{}`\n  hint: {hint}{}", short(other), tail(&reply.log)))
         }
         None => {
-            let hint = "return {\"status\":\"Succeeded\"} or {\"status\":\"Failed\",\"reason\":…}, or pass `--hook-answer any`";
-            Judged::Failed(format!("it answered without a status: {}\n  hint: {hint}{}", short(&text), tail(&reply.log)))
+            let hint = "\n  hint: return {\"status\":\"Succeeded\"} or {\"status\":\"Failed\",\"reason\":…}, or pass `--hook-answer any`";
+            let hint = legacy_hint(&text, &reply.log).unwrap_or_else(|| hint.to_owned());
+            Judged::Failed(format!("it answered without a status: {}{hint}{}", short(&text), tail(&reply.log)))
         }
     }
 }
@@ -315,14 +333,22 @@ pub(crate) fn thrown(payload: &str) -> String {
     }
 }
 
+/// What the log or the error of a hook says that reports to `CodeDeploy`, in small letters: the call by its name, as the SDKs print what may not
+/// be called, or `CodeDeploy`'s own errors, for it knows no such deployment and no such execution.
+pub(crate) const CODE_DEPLOY: [&str; 4] = [
+    "putlifecycleeventhookexecutionstatus",
+    "deploymentdoesnotexistexception",
+    "invaliddeploymentidexception",
+    "invalidlifecycleeventhookexecutionid",
+];
+
+/// What to do about such a hook.
+pub(crate) const ADAPTER: &str = "wrap its handler with the adapter, one file that makes that call the answer: `canaryctl guide hook-adapter.js`, for Python `hook_adapter.py`";
+
 /// Hooks written for `CodeDeploy` report to it, and it knows no such deployment.
-fn legacy_hint(payload: &str, log: &str) -> &'static str {
-    let names = ["DeploymentDoesNotExistException", "InvalidDeploymentIdException"];
-    if names.iter().any(|name| payload.contains(name) || log.contains(name)) {
-        "\n  hint: this hook reports to CodeDeploy; drop its putLifecycleEventHookExecutionStatus call and return {\"status\":\"Succeeded\"} instead"
-    } else {
-        ""
-    }
+fn legacy_hint(payload: &str, log: &str) -> Option<String> {
+    let said = format!("{payload}\n{log}").to_ascii_lowercase();
+    CODE_DEPLOY.iter().any(|name| said.contains(name)).then(|| format!("\n  hint: this hook reports to CodeDeploy; {ADAPTER}"))
 }
 
 fn short(text: &str) -> String {
@@ -397,6 +423,11 @@ mod tests {
             function_error: Some("Unhandled".into()),
             ..reply(r#"{"errorType":"DeploymentDoesNotExistException","errorMessage":"d-1"}"#)
         };
-        assert!(why(&thrown, false).contains("putLifecycleEventHookExecutionStatus"));
+        assert!(why(&thrown, false).contains("\n  hint: this hook reports to CodeDeploy; wrap its handler with the adapter"));
+        // One that swallows the refusal has nothing to answer.
+        let log = "User: arn:aws:sts::1:assumed-role/hook is not authorized to perform: codedeploy:PutLifecycleEventHookExecutionStatus";
+        let silent = InvocationResult { log: log.to_owned(), ..reply("null") };
+        assert!(why(&silent, false).contains("`canaryctl guide hook-adapter.js`"));
+        assert!(!why(&reply("null"), false).contains("CodeDeploy"));
     }
 }

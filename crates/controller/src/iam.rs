@@ -9,6 +9,7 @@ use rollout::plan::{Mode, OnLowTraffic};
 use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Arn, Signal};
 
+use crate::hooks::functions;
 use crate::port::{Call, default_log_group};
 use crate::request::Request;
 
@@ -77,8 +78,10 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
     }
     if !request.no_logs {
-        let group = arns.here("logs", &format!("log-group:{}:*", default_log_group(&request.subject.function.name)));
-        grants.push(Grant::of("ErrorLines", &[Call::StartQuery], vec![group]));
+        let hooks = if doctor { functions(request) } else { BTreeSet::new() };
+        let group = |name: &str| arns.here("logs", &format!("log-group:{}:*", default_log_group(name)));
+        let own = request.subject.function.name.as_str();
+        grants.push(Grant::of("ErrorLines", &[Call::StartQuery], [own].into_iter().chain(hooks).map(group).collect()));
         grants.push(Grant::of("ErrorLinesAnswer", &[Call::GetQueryResults, Call::StopQuery], everything()));
     }
     if request.signals.iter().any(|signal| !signal.is_in_logs()) {

@@ -63,7 +63,7 @@ pub use operate::{Ordered, operate};
 pub use pin::{Pinned, pin};
 pub use port::{AlarmRule, GuardExecution, ManagedAlarm, TAG};
 pub use preflight::callers::{Bypass, Callers, PolicyStatement};
-pub use preflight::versions::{judge_stack, last_version, managed_by, resets};
+pub use preflight::versions::{judge_stack, last_version, stack_warning};
 pub use preflight::{Preflight, Problem, preflight};
 pub use rate_limit::{Budget, Budgeted};
 pub use remote_analysis::remote_analysis;

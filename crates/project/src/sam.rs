@@ -419,7 +419,7 @@ impl<'a> Reader<'a> {
         }
         let function = self.found.function.take();
         let message = "while the template has `AutoPublishAlias`, `sam deploy` publishes a version and moves the alias itself";
-        let hint = "let canaryctl deploy the code with `canaryctl rollout … --zip`, or use an alias outside the stack";
+        let hint = "`canaryctl adopt` shows the two lines that leave the alias to canaryctl";
         self.found.note(NoteKind::Warning, &alias.place, message, Some(hint));
         self.found.function = function;
     }

@@ -381,7 +381,8 @@ impl<'a> Reader<'a> {
         let Some(plugin) = plugins.iter().find(is_one).filter(|_| !settings.is_empty()) else { return };
         let name = shown(plugin.text().unwrap_or_default());
         let message = format!("`{name}`: while it is installed, `serverless deploy` moves the aliases with CodeDeploy");
-        let hint = "removing the plugin deletes the aliases from the stack: first set `DeletionPolicy: Retain` on them";
+        let hint =
+            "put `serverless-canaryctl` in its place (`canaryctl guide serverless`): removing it alone deletes the aliases";
         self.found.note(NoteKind::Warning, &plugin.place, message, Some(hint));
     }
 }

@@ -6,7 +6,7 @@ mod adopted;
 
 use std::fs;
 
-use adopted::{becomes, handover, unsafe_lines};
+use adopted::{becomes, edited, handover, unsafe_lines};
 use project::File;
 use project::adopt::{Answer, Tool, of_file, of_folder};
 
@@ -173,4 +173,24 @@ fn what_the_plugin_refuses_is_said_before() {
         assert!(notes.contains(words), "{notes}");
     }
     assert!(!notes.contains("`b`"), "{notes}");
+}
+
+#[test]
+fn an_alias_of_the_service_s_own_needs_a_constant_version() {
+    let service = |version: &str, more: &str| {
+        format!(
+            "service: shop\nprovider: {{name: aws}}\nfunctions:\n  hello:\n    handler: a.b\n{more}resources:\n  Resources:\n    \
+             Live:\n      Type: AWS::Lambda::Alias\n      Properties: {{FunctionName: shop-hello, Name: live, FunctionVersion: {version}}}\n"
+        )
+    };
+    let moves = "!GetAtt HelloLambdaVersionAbc.Version";
+    let line = "resources.Resources.Live.Properties: FunctionVersion: \"N\"";
+    assert_eq!(unsafe_lines("serverless.yml", &service(moves, "")).0, [line]);
+    for constant in ["'41'", "$LATEST"] {
+        let found = handover("serverless.yml", &service(constant, ""));
+        assert_eq!((found.answer, found.aliases), (Answer::HandedOver, vec!["Live".to_owned()]));
+    }
+    let settings = "    deploymentSettings: {alias: Live, type: AllAtOnce}\nplugins: [serverless-plugin-canary-deployments]\n";
+    assert_eq!(unsafe_lines("serverless.yml", &service(moves, settings)).0, ["plugins: - serverless-canaryctl", line]);
+    assert!(edited("serverless.yml", &service("'41'", settings)).contains("plugins: [serverless-canaryctl]"));
 }

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod bypass;
+mod hooks;
 mod irreversible;
 mod stored;
 
@@ -42,6 +43,7 @@ pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request,
     Box::pin(bypass::look(cloud, request, &found, aliases.as_deref(), &mut out)).await;
     Box::pin(irreversible::look(cloud, request, &found, &mut out)).await;
     Box::pin(stored::look(cloud, request, &found, &mut out)).await;
+    Box::pin(hooks::look(cloud, clock, request, &mut out)).await;
     Box::pin(alarms::look(cloud, request, &found, aliases, &mut out)).await;
     out.unseen.extend(unasked(request));
     out.diagnoses.sort_by_key(|symptom| symptom.severity);

@@ -3,12 +3,12 @@
 use rollout::arn::unqualified;
 use rollout::note::NoteParse;
 use rollout::plan::Entry;
-use rollout::target::FunctionName;
+use rollout::target::Subject;
 use rollout::{Cause, Version};
 
 use super::callers::unseen;
 use super::problem::{Preflight, Problem, unreadable};
-use crate::alias_stack::OwningStack;
+use crate::alias_stack::{OwningStack, ReadTemplate};
 use crate::port::{Call, Cloud, CloudError, Code, Configuration, State, Update};
 use crate::request::{Request, fingerprint};
 
@@ -243,20 +243,15 @@ pub async fn judge_stack<C: Cloud>(cloud: &C, request: &Request, found: &mut Pre
     }
 }
 
-/// The name of the stack that a function belongs to.
+/// The warning of the stack that a function belongs to, where a deploy of it moves the alias, may, or it is not known.
 ///
 /// # Errors
 /// There is no such function, or it may not be read.
-pub async fn managed_by<C: Cloud>(cloud: &C, function: &FunctionName) -> Result<Option<String>, CloudError> {
-    let configuration = cloud.configuration(function, None).await?;
-    Ok(cloud.tags(unqualified(&configuration.arn)).await?.remove(STACK))
-}
-
-/// The warning of a stack that a function belongs to.
-pub fn resets(function: &FunctionName, stack: &str) -> String {
-    format!(
-        "{function} belongs to the CloudFormation stack `{stack}`: its next deploy resets the alias and ends any rollout on it"
-    )
+pub async fn stack_warning<C: Cloud>(cloud: &C, subject: &Subject, read: ReadTemplate) -> Result<Option<String>, CloudError> {
+    let configuration = cloud.configuration(&subject.function, None).await?;
+    let Some(mut stack) = owning_stack(cloud, Some(&configuration)).await? else { return Ok(None) };
+    stack.look(cloud, &subject.alias, &configuration.arn, read, false).await;
+    Ok(stack.warning(subject))
 }
 
 /// The tag that CloudFormation puts on what belongs to a stack.

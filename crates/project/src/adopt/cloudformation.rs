@@ -136,7 +136,7 @@ fn is_retained(resource: &Value, key: &str) -> bool {
 }
 
 /// What would move the alias even then.
-fn left(after: &mut Value, id: &str, plan: &mut Plan) {
+pub(super) fn left(after: &mut Value, id: &str, plan: &mut Plan) {
     let all = verdicts(after, id);
     // What its version alone does, without all else that the alias has.
     let version = after["Resources"][id]["Properties"]["FunctionVersion"].clone();

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::cloudformation;
 use super::edit::{Change, Scalar, edited};
 use super::handover::{Answer, Handover, Lines, Tool};
+use super::plan::Plan;
 use crate::finding::shown;
 
 /// What replaces the canary plugin and its forks, with the same `deploymentSettings`.
@@ -17,20 +19,49 @@ pub(super) fn handover(name: &str, text: &str, root: &Value) -> Option<Handover>
         return None;
     }
     let mut notes = notes(root);
-    let aliases: Vec<String> =
+    let own = own(root);
+    let mut aliases: Vec<String> =
         functions(root).filter(|(_, function)| !function["deploymentSettings"].is_null()).map(|(key, _)| shown(key)).collect();
     let mut answer = answer(text, root);
     // Functions may be in other files.
     let known = root["functions"].is_object() || root["functions"].is_null();
     let no_settings = aliases.is_empty() && known && root["custom"]["deploymentSettings"].is_null();
-    if no_settings && matches!(answer, Answer::Unsafe(_)) {
+    if no_settings && matches!(answer, Answer::Unsafe(_)) && !own.aliases.is_empty() {
+        (answer, notes) = (Answer::HandedOver, Vec::new());
+    } else if no_settings && matches!(answer, Answer::Unsafe(_)) {
         answer = Answer::NoAlias;
         notes = vec![format!(
             "the plugin `{PLUGIN}` makes an alias for each function that has `deploymentSettings: {{type: Linear10PercentEvery1Minute, \
              alias: live}}`"
         )];
     }
+    if !own.lines.is_empty() {
+        let plugin = match answer {
+            Answer::Unsafe(lines) => lines,
+            Answer::Edited(_) => vec![lines("it takes the place of the canary plugin")],
+            Answer::HandedOver | Answer::NoAlias | Answer::Program(_) => Vec::new(),
+        };
+        answer = Answer::Unsafe(plugin.into_iter().chain(own.lines).collect());
+    }
+    aliases.extend(own.aliases);
+    notes.extend(own.notes);
     Some(Handover { tool: Tool::Serverless, file: name.to_owned(), aliases, answer, notes })
+}
+
+/// The aliases that people wrote under `resources`, and what has to be constant in those that a deploy moves.
+fn own(root: &Value) -> Plan {
+    let mut plan = Plan::default();
+    let parts = root["resources"].as_array().map_or(std::slice::from_ref(&root["resources"]), Vec::as_slice);
+    for part in parts {
+        for id in cloudformation::aliases(part) {
+            plan.aliases.push(shown(id));
+            cloudformation::left(&mut part.clone(), id, &mut plan);
+        }
+    }
+    for lines in &mut plan.lines {
+        lines.place = format!("resources.{}", lines.place);
+    }
+    plan
 }
 
 fn answer(text: &str, root: &Value) -> Answer {
