@@ -225,15 +225,15 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
 
     async fn alarms(&self, names: &[String], known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
         let send = async |names: Vec<String>| {
-            for _ in names.chunks(ALARMS_A_READ) {
+            let mut found = Vec::new();
+            for some in names.chunks(ALARMS_A_READ) {
                 self.turn(Call::DescribeAlarms).await;
-            }
-            match self.cloud.alarms(&names, known).await {
-                Ok(Dated { answer, .. }) => {
-                    names.iter().map(|name| Ok(answer.iter().find(|alarm| alarm.name == *name).cloned())).collect()
+                match self.cloud.alarms(some, known).await {
+                    Ok(Dated { answer, .. }) => found.extend(answer),
+                    Err(error) => return vec![Err(error); names.len()],
                 }
-                Err(error) => vec![Err(error); names.len()],
             }
+            names.iter().map(|name| Ok(found.iter().find(|alarm| alarm.name == *name).cloned())).collect()
         };
         let Dated { at, answer } = self.budget.alarms.ask((self.cloud, self.clock), names, known, send).await;
         let alarms = answer.into_iter().collect::<Result<Vec<_>, _>>()?;
