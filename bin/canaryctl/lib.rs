@@ -4,6 +4,7 @@ mod cli;
 mod clock;
 mod commands;
 mod error;
+mod lambda;
 mod multi;
 mod request;
 mod session;
@@ -45,6 +46,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn typed(args: Vec<OsString>) -> ExitCode {
+    if args.len() < 2 && lambda::is_runtime() {
+        return ExitCode::from(on_runtime(lambda::run()));
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -71,6 +75,17 @@ fn asked_for() -> Targets {
 }
 
 fn run(mut command: Command) -> u8 {
+    on_runtime(async {
+        let clock = command.common().map(Common::start).unwrap_or_default();
+        clock.run(command.run()).await.unwrap_or_else(|Failure { code, message }| {
+            print_error(&message);
+            code
+        })
+    })
+}
+
+/// Runs something to its end on a runtime of its own, and gives its exit code.
+fn on_runtime(task: impl Future<Output = u8>) -> u8 {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -78,14 +93,10 @@ fn run(mut command: Command) -> u8 {
             return 1;
         }
     };
-    let clock = command.common().map(Common::start).unwrap_or_default();
-    let done = runtime.block_on(clock.run(command.run()));
+    let code = runtime.block_on(task);
     // A call that hangs in the background must not hold the exit up.
     runtime.shutdown_background();
-    done.unwrap_or_else(|Failure { code, message }| {
-        print_error(&message);
-        code
-    })
+    code
 }
 
 /// Four times what the longest command takes without optimization, inputs nested as deeply as they may be; only what is used of it is

@@ -12,9 +12,10 @@ use rollout::plan::{InsufficientData, Mode};
 use rollout::policy::Policy;
 use rollout::signal::check_together;
 use rollout::target::FunctionName;
+use rollout::turn::Turn;
 use rollout::{Arn, Schedule, Signal};
 
-use crate::cli::rollout::Rollout;
+use crate::cli::rollout::{Rollout, TICKS};
 use crate::cli::values::{self, Alarm as Typed};
 use crate::error::Failure;
 use crate::target::resolve::{Located, resource};
@@ -67,6 +68,10 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         step_hook,
         checks,
         observations: args.artifacts.observations,
+        source: None,
+        controller: args.detach.clone().filter(|controller| controller != TICKS),
+        rollout: None,
+        turn: args.detach.as_ref().map(|_| Turn::Begin),
         guard: args.guard.clone().map(|machine| Guard { machine, optional: args.guard_optional }),
         takeover: TakeoverOptions {
             take_over: args.take_over,

@@ -141,11 +141,11 @@ class Region:
         self.name = name
         session = boto3.session.Session("any", "any", region_name=name)
         config = Config(connect_timeout=5, read_timeout=30, proxies={}, retries={"total_max_attempts": 1})
-        client = lambda service: session.client(service, endpoint_url=processes.endpoint, config=config)
-        self.functions = client("lambda")
-        self.alarms = client("cloudwatch")
-        self.stacks = client("cloudformation")
-        self.logs = client("logs")
+        self.client = lambda service: session.client(service, endpoint_url=processes.endpoint, config=config)
+        self.functions = self.client("lambda")
+        self.alarms = self.client("cloudwatch")
+        self.stacks = self.client("cloudformation")
+        self.logs = self.client("logs")
 
     def arn(self, function, qualifier=None):
         """The ARN of a function, or of one of its versions or aliases."""

@@ -9,6 +9,7 @@ import time
 import traceback
 
 import alarming
+import engines
 import measuring
 import reading
 import recorded
@@ -31,6 +32,7 @@ STORIES = {
     "eu-north-1": measuring.run,
     "eu-south-1": written.run,
     "eu-south-2": signalling.run,
+    "ap-south-1": engines.schedules,
 }
 
 
@@ -52,9 +54,10 @@ def main(binary):
         empty, furnished = Processes(binary, directory), Processes(binary, directory)
         try:
             empty.serve()
-            # Stacks are furnished, never made: no call makes one.
+            # Stacks and state machines are furnished, never made: no call makes one.
             furnished.serve("--scenario", "hello-stack")
-            told = [(empty, name, story) for name, story in STORIES.items()] + [(furnished, "us-east-1", stacks.run)]
+            told = [(empty, name, story) for name, story in STORIES.items()]
+            told += [(furnished, "us-east-1", story) for story in (stacks.run, engines.guards)]
             arguments = lambda processes, name, story: (processes, tally, name, story, pathlib.Path(directory))
             threads = [threading.Thread(target=tell, args=arguments(*one), daemon=True) for one in told]
             for thread in threads:

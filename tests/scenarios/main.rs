@@ -11,6 +11,7 @@ mod by_hand;
 mod checks;
 mod comparing;
 mod concurrent_rollouts;
+mod detached;
 mod doctor;
 mod error_lines;
 mod final_failures;
@@ -39,6 +40,7 @@ mod stacks;
 mod stage;
 mod takeover;
 mod the_story;
+mod ticks;
 #[expect(dead_code, reason = "the stories need little of what the test's own simulation needs")]
 #[path = "../../crates/analysis/tests/traffic/mod.rs"]
 mod traffic;

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use aws::Aws;
 use controller::port::{Clock, Cloud};
-use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback};
+use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback, Ticked};
 use report::{Json, Plain, Recording, Reporter, Verified};
 use rollout::admission::TakeoverOptions;
 use rollout::event::{Event, EventKind, RolloutSummary};
 use rollout::note::{Owner, RolloutId};
 use rollout::operate::{Aim, Operation};
 use rollout::policy::Policy;
+use rollout::turn::Turn;
 use rollout::{Subject, Version};
 use sim::{Account, CallRecord, Fault, Scenario, Time, World};
 use tokio::sync::watch;
@@ -147,6 +148,11 @@ impl Stage {
         Self::of(self.account.clone(), id, Some(end)).await
     }
 
+    /// A caller's view of an account.
+    pub(crate) async fn of_account(account: &Account, id: &str) -> Self {
+        Self::of(account.clone(), id, None).await
+    }
+
     async fn of(account: Account, id: &str, expires: Option<Time>) -> Self {
         let clock = account.clock();
         let part = Part { expires, ..Part::of(&account, id) };
@@ -240,13 +246,31 @@ impl Stage {
         };
         check(&events);
         record(&events);
-        let mut log = Vec::new();
-        let mut plain = Plain::new(&mut log);
-        for event in &events {
-            plain.event(event).unwrap();
+        Output { ending, log: told(&events), events }
+    }
+
+    /// One turn of a rollout in progress, and its log.
+    pub(crate) async fn tick(&self, request: impl Borrow<Request>, lasts: Duration) -> (Ticked, String) {
+        let mut events = Vec::new();
+        let mut tell = |event: &Event| events.push(event.clone());
+        let (_stop, heard) = watch::channel(Interrupt::None);
+        let request = Request { turn: Some(Turn::Tick(lasts)), observations: false, guard: None, ..request.borrow().clone() };
+        let ticked = Box::pin(controller::tick(&self.aws, &self.clock, &[request], identity(), heard, &mut tell)).await;
+        (ticked.into_iter().next().unwrap().1, told(&events))
+    }
+
+    /// Turns once a minute until the rollout is over; their ending.
+    pub(crate) async fn ticks(&self, request: impl Borrow<Request>, lasts: Duration) -> RolloutSummary {
+        for _ in 0..600 {
+            let begun = self.now();
+            let (ticked, log) = self.tick(request.borrow(), lasts).await;
+            match ticked {
+                Ticked::Goes(..) => self.clock.sleep_until(begun + Duration::from_mins(1)).await,
+                Ticked::Ended(summary) => return summary,
+                Ticked::Idle(_) | Ticked::Refused(_) => panic!("{ticked:?}\n{log}"),
+            }
         }
-        plain.finish().unwrap();
-        Output { ending, log: String::from_utf8(log).unwrap(), events }
+        panic!("it does not end");
     }
 
     /// Rolls back manually.
@@ -360,6 +384,17 @@ pub(crate) fn with(mut request: Request, change: impl FnOnce(&mut Policy)) -> Re
 pub(crate) fn taking(mut request: Request, change: impl FnOnce(&mut TakeoverOptions)) -> Request {
     change(&mut request.takeover);
     request
+}
+
+/// What the log says of these events.
+fn told(events: &[Event]) -> String {
+    let mut log = Vec::new();
+    let mut plain = Plain::new(&mut log);
+    for event in events {
+        plain.event(event).unwrap();
+    }
+    plain.finish().unwrap();
+    String::from_utf8(log).unwrap()
 }
 
 /// Every decision of every story follows from its record.

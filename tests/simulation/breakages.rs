@@ -18,7 +18,7 @@ use crate::harness::tap::{Answered, Meddler, Onward, tapped};
 use crate::note::split;
 use crate::play::{play, play_through};
 use crate::stage::name;
-use crate::story::{Act, Manner, Story, Trouble, Weather, Wish};
+use crate::story::{Act, Guarding, Manner, Story, Trouble, Weather, Wish};
 
 /// Declares the ways to be wrong, each with the numbers of functions of which it may be one.
 macro_rules! breakages {
@@ -63,6 +63,8 @@ breakages! {
     LosesWords: [1, 4],
     /// It gives the share to another version.
     WrongVersion: [1, 4],
+    /// It says that it has a guard, and has none.
+    Unguarded: [1],
     /// One of several goes two steps at once.
     GoesAhead: [4],
     /// It is final as soon as it has everything.
@@ -94,6 +96,7 @@ impl Breakage {
         (asked.steps, asked.every, asked.poll) = (vec![10, 40, 100], Duration::from_secs(40), Duration::from_secs(5));
         (asked.alarms, asked.ignore_red, asked.bake) = (1, false, Duration::from_secs(30));
         (scene.traffic, scene.first, asked.hold_on_interrupt) = (0.0, false, false);
+        story.guard = if self == Self::Unguarded { Guarding::Required } else { Guarding::No };
         let soon = Duration::from_secs(10 + seed);
         let blind = |operation, from, until| Weather {
             operation: Some(operation),
@@ -124,7 +127,7 @@ impl Breakage {
             // Its own: to the dates of answers that ran ahead it would not listen.
             Self::FastClock => story.pace = 2.0,
             Self::NoRevision | Self::NoNote | Self::MoreWeight | Self::OldAlias => {}
-            Self::SwallowsWrites | Self::LosesWords | Self::WrongVersion => {}
+            Self::SwallowsWrites | Self::LosesWords | Self::WrongVersion | Self::Unguarded => {}
             Self::GoesAhead | Self::CommitsEarly | Self::TurnsBack | Self::ClaimsNothing => {}
         }
         story
@@ -155,6 +158,10 @@ impl Meddler for Broken {
                 self.last(onward.send(request).await)
             } else if path.ends_with("/DescribeAlarmHistory") && self.breakage == Breakage::RedIsGreen {
                 onward.send(request).await.map(painted)
+            } else if request.headers().get("x-amz-target").is_some_and(|target| target == "AWSStepFunctions.StartExecution")
+                && self.breakage == Breakage::Unguarded
+            {
+                Ok(http::Response::new(Bytes::from_static(br#"{"executionArn":"arn","startDate":0}"#)))
             } else if path.ends_with("/invocations") && self.breakage == Breakage::DeafToHooks {
                 onward.send(request).await.map(deaf)
             } else {

@@ -12,7 +12,7 @@ use crate::note::{Note, split};
 use crate::record::{Alarm, Change, Record, Role, Run};
 use crate::stage::{ALIAS, alarms, name};
 use crate::story::{Asked, Manner};
-use crate::{endings, together};
+use crate::{endings, guarded, together};
 
 /// The versions that are rolled out: 42, and 43 where somebody wrote other code meanwhile.
 pub(crate) const CANDIDATES: [&str; 2] = ["42", "43"];
@@ -28,7 +28,7 @@ enum Check {
 }
 
 /// Every check, by what it promises. A story of one function is judged by all of them, as one of several is.
-const CHECKS: [(&str, Check); 37] = [
+const CHECKS: [(&str, Check); 38] = [
     ("every write carries a revision", All(conditional)),
     ("only stable and candidate get traffic", Each(versions)),
     ("a share comes with a note that says so", Each(noted)),
@@ -45,6 +45,7 @@ const CHECKS: [(&str, Check); 37] = [
     ("hooks are asked before, and obeyed", Each(hooks)),
     ("a hook is asked only after it was announced", Each(announced)),
     ("a visible alarm brings a function back at once", Each(prompt)),
+    ("nothing rises unguarded, and what nobody owns is on stable soon after its lease", Each(guarded::restored)),
     ("claims are made in order", All(together::claims)),
     ("nothing moves before all are claimed, and nobody is more than a step ahead", All(together::in_step)),
     ("nothing rises once somebody is back", All(together::after_back)),

@@ -17,7 +17,8 @@ use crate::harness::{Part, in_virtual_time};
 use crate::play::{roll_back, rollout};
 use crate::record::{Change, Ended, Record, Role, Run};
 use crate::stage::{Stage, requests};
-use crate::story::{Act, Asked, Manner, Scene, Story, Trouble, Wish};
+use crate::story::{Act, Asked, Guarding, Manner, Scene, Story, Trouble, Wish};
+use crate::turns::{Turns, driven};
 
 /// Counts calls, and dies at one of them.
 #[derive(Debug, Default)]
@@ -90,7 +91,9 @@ pub(crate) fn story(steps: &[u16], every: u64, bake: u64) -> Story {
         },
         bad: None,
         weather: Vec::new(),
+        guard: Guarding::No,
         pace: 1.0,
+        turns: None,
         // The deaths are the tests' own; for the checks this is a story that somebody disturbs.
         acts: vec![(Duration::ZERO, Act::Start(0, Wish::Wait)), (Duration::ZERO, Act::Kill(0))],
     }
@@ -104,8 +107,9 @@ fn play(story: &Story, victim: Victim, next: Wish, fuse: &Arc<Fuse>) -> Record {
         let http = stage.account.http_client();
         let fused = tapped(http.clone(), Arc::clone(fuse) as Arc<dyn Meddler>);
         let part = |caller: &str, http| Part { http, ..Part::of(&stage.account, caller) };
-        let roll_out =
-            |caller: &str, wish, http| rollout(stage.clone(), requests(story, wish), part(caller, http), heard.clone());
+        let roll_out = |caller: &str, wish, http| {
+            driven(stage.clone(), requests(story, wish), part(caller, http), heard.clone(), story.turns)
+        };
         let roll_back = |caller: &str, http| roll_back(stage.clone(), part(caller, http), 0, None);
         let person = |caller, began, ended| Run { member: Some(0), ..Run::of(caller, Role::RollBack, began, ended) };
         // Whoever is not the victim dies at no call, but in time for the victim to find it under way.
@@ -165,17 +169,23 @@ fn die_everywhere(name: &str, story: &Story, victim: Victim, next: Wish) -> usiz
     assert_eq!(judge(&record), [], "{name}, undisturbed\n{}", record.text());
     let calls = unhurt.passed.load(Ordering::Relaxed);
     assert!(calls >= 2, "{name} makes no calls");
-    let mut deaths = 0;
+    let (mut deaths, mut unheard) = (0, 0);
     for call in 1..=calls {
         for gets_through in [false, true] {
             let record = play(story, victim, next, &Arc::new(Fuse { at: Some((call, gets_through)), ..Fuse::default() }));
             let wrong = judge(&record);
             let side = if gets_through { "after" } else { "before" };
             assert!(wrong.is_empty(), "{name}, died just {side} call {call}: {wrong:#?}\n{}", record.text());
-            assert!(record.all_on(finished), "{name}, died just {side} call {call}\n{}", record.text());
+            // No other turn hears the answer that one was waiting for when it died: then the hook has failed at its deadline.
+            let lost = story.turns.is_some() && record.last.iter().all(|alias| alias.description.contains(" post_hook "));
+            unheard += usize::from(lost);
+            let ends = if lost { "41" } else { finished };
+            assert!(record.all_on(ends), "{name}, died just {side} call {call}\n{}", record.text());
             deaths += 1;
         }
     }
+    // After it was announced, before and after it was asked, and before its answer is written.
+    assert!(unheard <= 4, "{name}: {unheard}");
     assert!(story.many == 1 || calls > 40, "{name} makes {calls} calls");
     println!("{name}: {calls} calls, {deaths} deaths survived");
     deaths
@@ -195,6 +205,23 @@ fn canary_can_die_anywhere() {
 fn linear_can_die_anywhere() {
     let steps: Vec<u16> = (1..=10).map(|ten| ten * 10).collect();
     die_everywhere("Linear10PercentEvery1Minute", &story(&steps, 60, 180), Victim::Rollout, Wish::TakeOver);
+}
+
+/// The process that begins it, and any turn of it; those that come after go on.
+#[test]
+fn a_detached_rollout_can_die_anywhere() {
+    let minute = Duration::from_mins(1);
+    let turns = Some(Turns { every: minute, lasts: Duration::ZERO, twice: None });
+    let alone = Story { turns, ..story(&[10, 100], 60, 30) };
+    let deaths = die_everywhere("Canary10Percent1Minute by turns", &alone, Victim::Rollout, Wish::Wait);
+    assert!(deaths > 80, "{deaths}");
+}
+
+#[test]
+fn a_detached_group_can_die_anywhere() {
+    let turns = Some(Turns { every: Duration::from_mins(1), lasts: Duration::ZERO, twice: None });
+    let together = Story { turns, ..three(None) };
+    die_everywhere("a canary of three by turns", &together, Victim::Rollout, Wish::Wait);
 }
 
 #[test]

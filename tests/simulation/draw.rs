@@ -7,7 +7,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use sim::Effect;
 
-use crate::story::{Act, Asked, Deed, Edit, Manner, Scene, Story, Trouble, Weather, Wish};
+use crate::story::{Act, Asked, Deed, Edit, Guarding, Manner, Scene, Story, Trouble, Weather, Wish};
+use crate::turns::Turns;
 
 /// What somebody may do to one function, by its row in `Story::draw_act`.
 const ALONE: [u8; 21] = [0, 0, 0, 0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13, 14];
@@ -21,7 +22,7 @@ impl Story {
         let asked = Asked::draw(&mut rng);
         let scene = Scene::draw(&mut rng);
         let span = asked.span().as_secs() + 20;
-        let mut story = Self { seed, many: 1, scene, asked, bad: None, weather: Vec::new(), pace: 1.0, acts: Vec::new() };
+        let mut story = Self::empty(seed, 1, scene, asked);
         if rng.f64() < 0.6 {
             story.weather = draw_weather(&mut rng, span);
         }
@@ -33,8 +34,15 @@ impl Story {
         story.twist(&mut rng, span);
         story.worsen(span);
         story.count();
+        story.detach();
+        story.guard(span);
         story.acts.sort_by_key(|(at, _)| *at);
         story
+    }
+
+    fn empty(seed: u64, many: usize, scene: Scene, asked: Asked) -> Self {
+        let (weather, acts, guard) = (Vec::new(), Vec::new(), Guarding::No);
+        Self { seed, many, scene, asked, bad: None, weather, guard, pace: 1.0, acts, turns: None }
     }
 
     pub(crate) fn group(seed: u64) -> Self {
@@ -54,7 +62,7 @@ impl Story {
             ..Scene::draw(&mut rng)
         };
         let span = asked.span().as_secs() + 20;
-        let mut story = Self { seed, many, scene, asked, bad: None, weather: Vec::new(), pace: 1.0, acts: Vec::new() };
+        let mut story = Self::empty(seed, many, scene, asked);
         if rng.bool() {
             story.bad = Some((rng.usize(..many), story.draw_trouble(&mut rng, span)));
         }
@@ -71,8 +79,23 @@ impl Story {
             (0..rng.usize(1..=3)).for_each(|_| story.draw_act(&mut rng, span));
         }
         story.worsen(span);
+        story.detach();
         story.acts.sort_by_key(|(at, _)| *at);
         story
+    }
+
+    /// Leaves the rollouts of one story in six to turns. Drawn by itself, like what makes one worse.
+    fn detach(&mut self) {
+        let mut rng = Rng::with_seed(self.seed ^ u64::MAX.rotate_left(29) >> 5);
+        // A signal ends a turn, and no rollout.
+        let told = self.acts.iter().any(|(_, act)| matches!(act, Act::Signal(_) | Act::StartExpiring(_)));
+        if told || rng.f64() >= 0.18 {
+            return;
+        }
+        let every = Duration::from_secs(if rng.bool() { 60 } else { rng.u64(15..100) });
+        let lasts = if rng.bool() { Duration::ZERO } else { every.saturating_sub(Duration::from_secs(5)) };
+        let twice = rng.bool().then(|| Duration::from_millis(rng.u64(0..every.as_secs() * 1_000)));
+        self.turns = Some(Turns { every, lasts, twice });
     }
 
     /// Makes three stories in ten worse. Drawn by itself: everything else of a seed is as it would be without.
@@ -92,6 +115,42 @@ impl Story {
         let mut rng = Rng::with_seed(self.seed ^ u64::MAX.rotate_left(17) >> 3);
         let counts = rng.f64() < 0.3 && self.asked.compares && self.scene.traffic > 0.0 && !self.scene.first;
         self.scene.signals = [counts && rng.bool(), counts && rng.bool()];
+    }
+
+    /// Gives three stories in ten a guard, and more to do for it. Drawn by itself: all other stories are as they would be without.
+    fn guard(&mut self, span: u64) {
+        let mut rng = Rng::with_seed(self.seed.rotate_left(29) ^ 0x6a09_e667_f3bc_c908);
+        if rng.f64() >= 0.3 {
+            return;
+        }
+        self.guard = if rng.f64() < 0.3 { Guarding::Optional } else { Guarding::Required };
+        let seconds = Duration::from_secs;
+        // Nobody runs the same command again, unless somebody did anyway.
+        if rng.f64() < 0.5 {
+            self.acts.push((Duration::from_millis(rng.u64(0..span * 1_000)), Act::Kill(0)));
+        }
+        // Asleep for longer than its lease, and awake again.
+        if rng.f64() < 0.25 {
+            self.acts.push((Duration::from_millis(rng.u64(0..span * 1_000)), Act::Suspend(0, seconds(rng.u64(60..900)))));
+        }
+        // Late, beside the one that is there, and without patience: a person's own.
+        if rng.f64() < 0.3 {
+            for _ in 0..rng.usize(1..=2) {
+                let at = Duration::from_millis(rng.u64(0..span * 2_000));
+                self.acts.push((at, Act::Guard(seconds([0, 0, 30, 120][rng.usize(..4)]))));
+            }
+        }
+        if rng.f64() < 0.3 {
+            let (effect, chance) = [
+                (Effect::LostAnswer, 0.7),
+                (Effect::LateWrite(seconds(rng.u64(1..200))), 0.7),
+                (Effect::ServerError(500), 0.5),
+                (Effect::Throttle, 1.0),
+                (Effect::Deny, 1.0),
+            ][rng.usize(..5)];
+            let (from, until, operation) = (Duration::ZERO, seconds(rng.u64(5..120)), Some("StartExecution"));
+            self.weather.push(Weather { operation, of: None, effect, chance, from, until });
+        }
     }
 
     fn draw_trouble(&mut self, rng: &mut Rng, span: u64) -> Trouble {

@@ -23,7 +23,7 @@ fn code_of(cause: &str) -> Option<u8> {
         "alarm" | "analysis" | "group" => 10,
         "pre_hook" | "step_hook" | "post_hook" => 11,
         "blind" | "no_data" | "low_traffic" => 12,
-        "hand" | "abort" | "signal" => 13,
+        "hand" | "abort" | "signal" | "abandoned" => 13,
         "superseded" => 21,
         _ => return None,
     })

@@ -12,6 +12,7 @@ mod checks;
 mod crash_points;
 mod draw;
 mod endings;
+mod guarded;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod limits;
@@ -26,5 +27,6 @@ mod served;
 mod stage;
 mod story;
 mod together;
+mod turns;
 mod twenty;
 mod unfit;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws::SharedHttpClient;
 use bytes::Bytes;
-use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Request, Rollback};
+use controller::{Budget, Budgeted, GUARD, Interrupt, Order, Ordered, Request, Rollback};
 use rollout::Version;
 use rollout::note::AfterPause;
 use rollout::operate::{Aim, Operation};
@@ -21,9 +21,10 @@ use tokio::time::Instant;
 use crate::harness::tap::tapped;
 use crate::harness::{Part, end_credentials, identity, in_virtual_time};
 use crate::note::split;
-use crate::record::{Ended, Left, Record, Role, Run};
+use crate::record::{Ended, GUARD_CALLER, Left, Record, Role, Run};
 use crate::stage::{ALIAS, Stage, alarms, name, redden, requests, subject};
-use crate::story::{Act, Deed, Edit, PROVISIONING, Story, Trouble, Wish};
+use crate::story::{Act, Deed, Edit, Guarding, PROVISIONING, Story, Trouble, Wish};
+use crate::turns::driven;
 use crate::unfit::Unfit;
 
 /// How long a re-run may have to wait for the lease of a dead owner.
@@ -112,6 +113,28 @@ impl Cast<'_> {
                 redden(world, member, world.now(), span);
                 world.advance(world.now());
             }),
+            Act::Guard(slack) => self.guard(slack),
+        }
+    }
+
+    /// Somebody starts one more execution of the guard, for the rollout that the alias is noted to be in.
+    fn guard(&self, slack: Duration) {
+        let Some(note) = self.alias(0).and_then(|alias| split(&alias.description).1) else { return };
+        let function = format!("arn:aws:lambda:us-east-1:111111111111:function:{}", name(0));
+        let input = json!({"function": function, "alias": ALIAS, "rollout": note.id, "slack": slack.as_secs()});
+        let machine = format!("arn:aws:states:us-east-1:111111111111:stateMachine:{GUARD}");
+        let started = format!("by-a-person-{}", self.stage.elapsed().as_millis());
+        let body = json!({"stateMachineArn": machine, "name": started, "input": input.to_string()}).to_string();
+        let request = http::Request::post("/").header("x-amz-target", "AWSStepFunctions.StartExecution");
+        self.send("OPERATOR", request.body(body.into()).unwrap(), Duration::ZERO);
+    }
+
+    /// Lets the guards do what they are there for: where nobody else acts they are done three minutes after a lease, if AWS lets them.
+    async fn guards_are_done(&self) {
+        let end = self.stage.elapsed() + LEASE + GIVES_UP;
+        let running = || self.stage.with(|world| world.guard_runs().iter().any(|run| run.ended.is_none()));
+        while running() && self.stage.elapsed() < end {
+            self.stage.clock.0.sleep(Duration::from_secs(5)).await;
         }
     }
 
@@ -138,7 +161,9 @@ impl Cast<'_> {
             end_credentials(&self.stage.account, &run.caller, end);
         }
         let part = Part { caller: run.caller.clone(), skew, pace: self.story.pace, http, expires, endpoint: None };
-        let playing = rollout(self.stage.clone(), requests(self.story, wish), part, heard);
+        // Every other one is left to turns, where the story has any.
+        let turns = self.story.turns.filter(|_| self.players.len().is_multiple_of(2));
+        let playing = driven(self.stage.clone(), requests(self.story, wish), part, heard, turns);
         let asked = Some(self.story.asked_by(wish));
         self.enter(Run { supersedes: wish == Wish::Supersede, expires, asked, ..run }, stop, playing);
     }
@@ -233,6 +258,8 @@ impl Cast<'_> {
             (_, false) => TOGETHER + self.story.scene.version_settle + GIVES_UP,
         };
         let moving = self.story.scene.provisioning * 2;
+        let steps = u32::try_from(asked.steps.len()).unwrap() + 4;
+        let moving = moving + self.story.turns.map_or(Duration::ZERO, |turns| turns.slack() * steps);
         self.story.calm() + moving + span + asked.suspicion() + asked.blind_limit + lease + BOUND + besides
     }
 
@@ -273,6 +300,7 @@ impl Cast<'_> {
             player.strings.send_replace(Strings::Die);
         }
         self.wait_until(self.story.calm() + Duration::from_secs(1)).await;
+        self.guards_are_done().await;
         let (again, wish) = match self.story.many {
             1 if self.story.starts(Wish::Replan) => (1, Wish::Replan),
             1 => (1, Wish::Wait),
@@ -291,12 +319,17 @@ impl Cast<'_> {
                 self.end_what_is_held().await;
             }
         }
+        self.guards_are_done().await;
         let mut runs = Vec::new();
         for player in self.players {
             let overdue = player.run.overdue || !player.playing.is_finished();
             player.strings.send_replace(Strings::Die);
             let ended = player.playing.await.unwrap();
             runs.push(Run { ended, overdue, ..player.run });
+        }
+        if self.story.guard != Guarding::No {
+            // It acts for the rollout that it guards, and has no end of its own.
+            runs.push(Run::of(GUARD_CALLER, Role::Rollout, self.stage.opened, None));
         }
         let record = self.stage.with(|world| Record::of(self.story, self.stage.opened, world, runs));
         Record { finishers, ..record }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use rollout::event::RolloutSummary;
-use sim::{AliasState, CallRecord, Delivery, Time, World};
+use sim::{AliasState, CallRecord, Delivery, GuardRun, Time, World};
 
 use crate::note::{Note, split};
 use crate::stage::{ALIAS, alarms, name};
@@ -14,6 +14,9 @@ use crate::story::{Asked, Story};
 
 static ABSENT: AliasState =
     AliasState { version: String::new(), weights: BTreeMap::new(), description: String::new(), revision: String::new() };
+
+/// As whom guards make their calls.
+pub(crate) const GUARD_CALLER: &str = "GUARD";
 
 pub(crate) struct Record {
     pub(crate) story: Story,
@@ -24,6 +27,10 @@ pub(crate) struct Record {
     /// Who was started to finish what was left.
     pub(crate) finishers: Vec<String>,
     pub(crate) last: Vec<AliasState>,
+    /// Every execution of a guard.
+    pub(crate) guards: Vec<GuardRun>,
+    /// When the story was over.
+    pub(crate) over: Time,
 }
 
 /// A watched alarm and its transitions, oldest first.
@@ -123,6 +130,8 @@ impl Record {
             runs,
             finishers: Vec::new(),
             last: (0..story.many).map(|member| world.alias(&name(member), ALIAS).unwrap_or(&ABSENT).clone()).collect(),
+            guards: world.guard_runs(),
+            over: world.now(),
         }
     }
 
@@ -140,7 +149,7 @@ impl Record {
     }
 
     pub(crate) fn rollouts(&self) -> impl DoubleEndedIterator<Item = &Run> {
-        self.runs.iter().filter(|run| run.role == Role::Rollout)
+        self.runs.iter().filter(|run| run.role == Role::Rollout && run.caller != GUARD_CALLER)
     }
 
     /// How the first and the last process of the story ended, in a word each, for a histogram.
@@ -168,6 +177,10 @@ impl Record {
         for run in &self.runs {
             let ended = run.ended.as_ref().map(|ended| (self.seconds(ended.at), ended.code, &ended.left));
             let _ = writeln!(text, "{} began {:.3}, ended {ended:?}", run.caller, self.seconds(run.began));
+        }
+        for guard in &self.guards {
+            let (began, ended) = (self.seconds(guard.began), guard.ended.map(|ended| self.seconds(ended)));
+            let _ = writeln!(text, "guard of {} began {began:.3}, ended {ended:?} {}", guard.rollout, guard.status);
         }
         for (member, last) in self.last.iter().enumerate() {
             let _ = writeln!(text, "last of {}: {last:?}", name(member));

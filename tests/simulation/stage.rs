@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use aws::Aws;
-use controller::Request;
+use controller::{GUARD, Guard, Request};
 use rollout::admission::TakeoverOptions;
 use rollout::plan::{Analysis, Mode, OnInterrupt, Preexisting};
 use rollout::policy::Policy;
@@ -13,7 +13,7 @@ use rollout::{Schedule, Subject, Version, Weight};
 use sim::{Account, Event, Time, World};
 
 use crate::harness::{Part, Sleeper, opening};
-use crate::story::{Manner, Story, Trouble, Wish};
+use crate::story::{Guarding, Manner, Story, Trouble, Wish};
 
 pub(crate) const ALIAS: &str = "live";
 
@@ -92,6 +92,9 @@ pub(crate) fn furnish(story: &Story, opened: Time) -> World {
         ..sim::Settings::served()
     };
     let mut world = World::new(settings, story.seed, opened - Duration::from_mins(3));
+    if story.guard != Guarding::No {
+        world.create_guard(GUARD);
+    }
     (0..story.many).for_each(|member| furnish_one(&mut world, story, member));
     world.advance(opened);
     world
@@ -155,6 +158,12 @@ fn request(story: &Story, member: usize, wish: Wish) -> Request {
     let [pre_hook, post_hook] = story.hooks(member).map(|(hook, manner)| manner.map(|_| hook.parse().unwrap()));
     let steps: Vec<Weight> = asked.steps.iter().map(|step| Weight::from_basis_points(step * 100).unwrap()).collect();
     Request {
+        guard: match story.guard {
+            Guarding::No => None,
+            Guarding::Optional | Guarding::Required => {
+                Some(Guard { machine: GUARD.to_owned(), optional: story.guard == Guarding::Optional })
+            }
+        },
         // Only another version can put a rollout aside.
         version: if scene.published && wish != Wish::Supersede { Version::new(42) } else { None },
         alarms: alarms(member).into_iter().take(asked.alarms).collect(),

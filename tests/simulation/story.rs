@@ -7,6 +7,7 @@ use std::time::Duration;
 use sim::{Effect, Fault, Time};
 
 use crate::stage::{ALIAS, name};
+use crate::turns::Turns;
 
 /// A story, whole.
 #[derive(Clone, Debug)]
@@ -19,10 +20,23 @@ pub(crate) struct Story {
     /// The one of several that is bad, if one is.
     pub(crate) bad: Option<(usize, Trouble)>,
     pub(crate) weather: Vec<Weather>,
+    /// Whether each process has a guard for when it is gone.
+    pub(crate) guard: Guarding,
     /// How fast the clocks of the machines run on which it is played.
     pub(crate) pace: f64,
     /// What happens when, from the opening.
     pub(crate) acts: Vec<(Duration, Act)>,
+    /// How the turns come that rollouts are left to, where they are.
+    pub(crate) turns: Option<Turns>,
+}
+
+/// Whether rollouts have a guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guarding {
+    No,
+    /// Those whose guard cannot be started do without.
+    Optional,
+    Required,
 }
 
 /// The account before anything happens: every function's alias on 41, and 42 waiting.
@@ -136,6 +150,8 @@ pub(crate) enum Act {
     DeleteAlarm,
     /// The alarm of one of them is red for so long, and green again.
     Flap(usize, Duration),
+    /// Somebody starts a guard for what is in progress, which waits for so long after a lease.
+    Guard(Duration),
 }
 
 /// When whoever waits for a stalled call has certainly given up.
@@ -264,7 +280,7 @@ impl Act {
             Self::Start(..) | Self::StartExpiring(_) | Self::Kill(_) | Self::Signal(_) => Duration::ZERO,
             Self::RollBack(..) | Self::Order(..) | Self::NewCode => Duration::ZERO,
             Self::Provision => PROVISIONING * 2,
-            Self::Edit(..) | Self::Deploy | Self::DeleteAlarm => Duration::ZERO,
+            Self::Edit(..) | Self::Deploy | Self::DeleteAlarm | Self::Guard(_) => Duration::ZERO,
         }
     }
 }
@@ -295,7 +311,7 @@ impl Asked {
 
 impl Weather {
     /// When nothing comes of it any more.
-    fn over(&self) -> Duration {
+    pub(crate) fn over(&self) -> Duration {
         match self.effect {
             Effect::LateWrite(after) => self.until + after,
             Effect::Stall => self.until + STALLED,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use controller::GUARD;
+use controller::{CONTROLLER, GUARD};
 use rollout::policy::OPTIONS;
 use rollout::{Schedule, Signal, Version, Weight};
 
@@ -86,6 +86,11 @@ pub(crate) struct Rollout {
     /// Roll out without the guard if it cannot be started
     #[arg(long, requires = "guard", help_heading = "Guard")]
     pub(crate) guard_optional: bool,
+    /// Exit with 0 as soon as the new version has its first traffic, and let the rollout continue without this process: by a function in the
+    /// account, `canaryctl-controller` if none is given (`canaryctl controller template` prints what to deploy); or, with `ticks`, by
+    /// whatever runs `canaryctl tick` with the same options once a minute
+    #[arg(long, value_name = "FUNCTION", num_args = 0..=1, require_equals = true, default_missing_value = CONTROLLER, conflicts_with = "guard", help_heading = "Detached rollouts")]
+    pub(crate) detach: Option<String>,
     /// Continue an existing rollout even if its process may still be running
     #[arg(long, help_heading = "Existing rollouts")]
     pub(crate) take_over: bool,
@@ -127,6 +132,9 @@ impl Rollout {
         typed.chain(options.filter_map(|choice| choice.key.as_ref()).map(|key| key.name)).collect()
     }
 }
+
+/// The word that means no function: somebody runs the turns.
+pub(crate) const TICKS: &str = "ticks";
 
 const SEVERAL: &str = "Multiple functions";
 

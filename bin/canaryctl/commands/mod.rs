@@ -21,6 +21,7 @@ mod rollout;
 mod simulate;
 mod stack;
 mod status;
+pub(crate) mod tick;
 mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -42,6 +43,7 @@ use self::rollback::Rollback;
 use self::simulate::Simulate;
 use self::stack::{Stack, StackCommand};
 use self::status::Status;
+use self::tick::Tick;
 use crate::cli::common::Common;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
@@ -72,6 +74,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Rollout(Box<Rollout>),
+    Tick(Box<Tick>),
     Rollback(Rollback),
     Status(Status),
     Pause(Pause),
@@ -127,6 +130,7 @@ impl Command {
         Some(match self {
             Self::Rollout(args) | Self::Plan(args) | Self::Doctor(args) => &mut args.common,
             Self::IamPolicy(args) => &mut args.rollout.common,
+            Self::Tick(args) => &mut args.rollout.common,
             Self::Rollback(args) => &mut args.common,
             Self::Status(args) => &mut args.common,
             Self::Pause(args) => &mut args.aim.common,
@@ -150,6 +154,7 @@ impl Command {
         match self {
             Self::Rollout(args) if args.dry_run => plan::run(*args).await,
             Self::Rollout(args) => rollout::run(*args).await,
+            Self::Tick(args) => tick::run(*args).await,
             Self::Plan(args) => plan::run(*args).await,
             Self::Doctor(args) => doctor::run(*args).await,
             Self::IamPolicy(args) => iam_policy::run(*args).await,

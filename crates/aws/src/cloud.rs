@@ -15,7 +15,7 @@ use controller::GuardExecution;
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, Call, Cloud, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
     GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts, Revision,
-    SignalCounts, StackResources, TAG, VersionPair, Watch, Write,
+    ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -352,6 +352,18 @@ impl Cloud for Aws {
             Err(error) if error.failure == Failure::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    async fn create_schedule(&self, schedule: &ScheduleSpec) -> Answer<()> {
+        self.make_schedule(schedule).await
+    }
+
+    async fn schedule(&self, name: &str) -> Answer<Option<ScheduleSeen>> {
+        self.find_schedule(name).await
+    }
+
+    async fn delete_schedule(&self, name: &str) -> Answer<()> {
+        self.drop_schedule(name).await
     }
 
     async fn event_sources(&self, function: &Qualified) -> Answer<Vec<EventSource>> {

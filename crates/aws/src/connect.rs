@@ -83,6 +83,13 @@ impl Aws {
         aws_sdk_sfn::Client::from_conf(config.build())
     }
 
+    /// Made for one or two calls of a rollout.
+    pub(crate) fn scheduler(&self) -> aws_sdk_scheduler::Client {
+        let config = aws_sdk_scheduler::config::Builder::from(&self.config);
+        let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
+        aws_sdk_scheduler::Client::from_conf(config.build())
+    }
+
     pub(crate) fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
         self.logs.get_or_init(|| {
             let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config);

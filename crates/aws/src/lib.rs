@@ -19,6 +19,7 @@ mod metric_data;
 mod metrics;
 mod pages;
 mod permission;
+mod schedules;
 mod signals;
 mod skew;
 mod stacks;

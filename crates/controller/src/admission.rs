@@ -6,6 +6,7 @@ use rollout::admission::{owner_is_there, under_way};
 use rollout::event::EventKind;
 use rollout::note::Note;
 use rollout::timing::RED_LIMIT;
+use rollout::turn::Turn;
 use rollout::{Outcome, Time};
 
 use crate::event_sink::EventSink;
@@ -37,6 +38,10 @@ pub(crate) async fn enter<C: Cloud, K: Clock>(
             found.problems.push(
                 Problem::new(text).hint("`canaryctl status` shows how it ended; run this command again to start a new rollout"),
             );
+            return found;
+        }
+        // A turn waits for nothing: the next one looks again. What is detached already is not detached again.
+        if Turn::is_tick(request.turn) || request.turn == Some(Turn::Begin) && found.is_detached() {
             return found;
         }
         if let Some(note) = found.lease_holder.clone() {
@@ -71,6 +76,11 @@ pub(crate) fn ends_before_it_begins(found: &Preflight, interrupt: Interrupt, req
     let problems: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
     if !problems.is_empty() {
         return Some((Outcome::Refused, problems.join("\n")));
+    }
+    if request.turn == Some(Turn::Begin)
+        && let Some(note) = found.lease_holder.as_ref().filter(|_| found.is_detached())
+    {
+        return Some((Outcome::Detached, format!("{}; it continues by turns", under_way(&request.subject, note))));
     }
     if interrupt != Interrupt::None {
         return Some((Outcome::Refused, "interrupted before the rollout started".to_owned()));

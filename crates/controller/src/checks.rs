@@ -46,6 +46,11 @@ impl<'a> Checks<'a> {
         }
     }
 
+    /// Whether the answer of one is awaited.
+    pub(crate) fn await_answer(&self) -> bool {
+        self.asked.iter().any(|asked| asked.asking.is_some())
+    }
+
     /// Ends once one of them has answered; never where none is being asked.
     pub(crate) async fn answered(&mut self) {
         let asking = self.asked.iter_mut().enumerate();

@@ -8,6 +8,7 @@ use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::Entry;
 use rollout::signal::Signal;
 use rollout::timing::LOG_LIMIT;
+use rollout::turn::Turn;
 use rollout::{Cause, Outcome};
 
 use crate::driver::Driver;
@@ -45,6 +46,15 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             tracing::debug!(%error, "no error lines");
             Vec::new()
         })
+    }
+
+    /// What came of it where it goes on without this process. A rollout that begins tells so; a turn in its midst tells nothing.
+    pub(crate) fn leave(mut self, seen: &Observation) -> RolloutSummary {
+        let traffic = traffic(seen.alias.as_ref());
+        match self.io.request.turn {
+            Some(Turn::Begin) => self.sink.end(seen.now, &Outcome::Detached, None, traffic, None),
+            Some(Turn::Tick(_)) | None => self.sink.so_far(seen.now, &Outcome::Detached, None, traffic),
+        }
     }
 
     pub(crate) fn end(mut self, outcome: &Outcome, seen: &Observation, evidence: Vec<LoggedError>) -> RolloutSummary {

@@ -10,11 +10,13 @@ use rollout::action::Reason;
 use rollout::alarms::Alarms;
 use rollout::decide::decide;
 use rollout::event::{EventKind, RolloutSummary};
-use rollout::health::clock as clock_of;
+use rollout::health::{AlarmState, clock as clock_of};
 use rollout::memory::Memory;
 use rollout::narrate::{Round, narrate, observed, started};
+use rollout::observation::Observation;
 use rollout::plan::{OnInterrupt, Plan};
-use rollout::{Time, agenda};
+use rollout::turn::{Next, Turn, detached_owner};
+use rollout::{Alias, Time, agenda};
 use tokio::sync::watch;
 
 use crate::checks::Checks;
@@ -24,7 +26,7 @@ use crate::interrupt::{Interrupt, wait_for_new_signal};
 use crate::jobs::Jobs;
 use crate::log_signals::LogSignals;
 use crate::metrics_poll::Metrics;
-use crate::port::{Clock, Cloud};
+use crate::port::{AliasSnapshot, Clock, Cloud, ScheduleSpec};
 use crate::preflight::Preflight;
 use crate::prepared::Prepared;
 use crate::request::Request;
@@ -51,15 +53,39 @@ impl<C: Cloud, K> Io<'_, C, K> {
     }
 }
 
-/// Drives a rollout that may begin, or be resumed, to its end.
+/// How a process left its rollout.
+#[derive(Clone, Debug)]
+pub(crate) struct Left {
+    /// What came of it so far.
+    pub(crate) summary: RolloutSummary,
+    /// What comes next, where it goes on.
+    pub(crate) next: Option<Next>,
+    /// What was found, where nothing of it was driven.
+    pub(crate) found: Option<Preflight>,
+}
+
+impl Left {
+    /// It ended.
+    pub(crate) fn ended(summary: RolloutSummary) -> Self {
+        Self { summary, next: None, found: None }
+    }
+}
+
+/// Drives a rollout that may begin, or be resumed, to its end, or as far as the request says.
 pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     io: Io<'a, C, K>,
     found: Preflight,
     mut sink: EventSink<'a>,
     seat: Option<MemberHandle<'a>>,
-) -> RolloutSummary {
+    schedule: Option<ScheduleSpec>,
+) -> Left {
     let now = io.now();
-    sink.emit(now, started(&found.plan, found.resumes.as_ref()));
+    let began = started(&found.plan, found.resumes.as_ref());
+    match found.resumes.as_ref().filter(|note| note.owner == found.plan.owner) {
+        // Every turn goes on with what the first one told.
+        Some(note) => sink.told_before(note.started_at, began),
+        None => sink.emit(now, began),
+    }
     if found.plan.durable {
         sink.durable();
     }
@@ -77,7 +103,8 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
         sink.emit(io.now(), EventKind::Warning { text, transient: false });
     }
     // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
-    Box::pin(Driver::new(io, found, sink, Link::new(seat)).run()).await
+    let driver = Driver { schedule, ..Driver::new(io, found, sink, Link::new(seat)) };
+    Box::pin(driver.run()).await
 }
 
 /// One process and the rollout it drives. All that it knows can be lost: the alias says what matters.
@@ -95,13 +122,24 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) sink: EventSink<'a>,
     /// Whether this process has its guard, or does without.
     pub(crate) guarded: bool,
+    /// The schedule to be made, which has the rollout continue without this process.
+    pub(crate) schedule: Option<ScheduleSpec>,
+    /// When this process began.
+    pub(crate) began: Time,
 }
 
 impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
     fn new(io: Io<'a, C, K>, found: Preflight, sink: EventSink<'a>, group: Link<'a>) -> Self {
+        let began = io.now();
         let managed = io.request.managed.iter().map(|rule| rule.name.clone()).collect();
+        let mut memory = Memory::new(found.alias.clone());
+        // A turn goes by what it found a moment ago.
+        let held = found.alias.zip(found.revision).map(|(alias, revision)| AliasSnapshot { alias, revision });
+        if held.is_some() && Turn::is_tick(io.request.turn) {
+            memory.on_read(&found.plan, held, began);
+        }
         Self {
-            memory: Memory::new(found.alias),
+            memory,
             alarms: Alarms::new(&found.plan, managed, found.resumes.as_ref()),
             metrics: Metrics::new(found.baseline, found.signal_past),
             prepared: Prepared::new(found.stable),
@@ -113,21 +151,52 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             group,
             sink,
             guarded: false,
+            schedule: None,
+            began,
         }
     }
 
-    async fn run(mut self) -> RolloutSummary {
+    async fn run(mut self) -> Left {
         let mut before: Option<Round> = None;
         loop {
-            let (round, ended) = self.round(before.as_ref()).await;
+            let seen = self.look().await;
+            if self.is_handed_over(&seen) {
+                return Left::ended(self.leave(&seen));
+            }
+            let (round, ended) = self.round(before.as_ref(), seen);
             if let Some(outcome) = ended {
                 self.forget_report().await;
                 let evidence = self.evidence(&outcome).await;
-                return self.end(&outcome, &round.seen, evidence);
+                return Left::ended(self.end(&outcome, &round.seen, evidence));
+            }
+            if let Some(next) = self.turn_over(&round) {
+                if self.io.request.turn == Some(Turn::Begin) {
+                    self.hand_over(&round.seen).await;
+                    before = Some(round);
+                    continue;
+                }
+                return Left { next: Some(next), ..Left::ended(self.leave(&round.seen)) };
             }
             self.perform(&round).await;
             before = Some(round);
         }
+    }
+
+    /// What comes next, where this process has nothing more to do for now and does not stay.
+    fn turn_over(&mut self, round: &Round) -> Option<Next> {
+        let turn = self.io.request.turn?;
+        let told = Turn::is_tick(Some(turn)) && self.is_interrupted(round.seen.now);
+        let turn = if told { Turn::Tick(Duration::ZERO) } else { turn };
+        let over = turn.ends(&self.plan, &round.seen, &round.action, self.began);
+        let next = over.filter(|_| !self.jobs.awaits_answer() && !self.checks.await_answer());
+        self.group.leaves(next.is_some()).then_some(next)?
+    }
+
+    /// Whether turns drive from now on what this process began.
+    fn is_handed_over(&self, seen: &Observation) -> bool {
+        let noted =
+            |alias: &Alias| alias.note().is_some_and(|note| note.id == self.plan.id && note.owner == detached_owner(note.id));
+        self.io.request.turn == Some(Turn::Begin) && seen.claimed && seen.alias.as_ref().is_some_and(noted)
     }
 
     /// Takes the report of a hook away that nobody waits for any more, as far as it is there by now.
@@ -139,15 +208,17 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         }
     }
 
-    /// Observes, decides and narrates, once; with how it ends, if it does.
-    async fn round(&mut self, before: Option<&Round>) -> (Round, Option<Outcome>) {
-        let seen = self.look().await;
+    /// Decides on what was observed, and narrates; with how it ends, if it does.
+    fn round(&mut self, before: Option<&Round>, seen: Observation) -> (Round, Option<Outcome>) {
         let leaves = self.io.interrupt() == Interrupt::Leave;
         self.plan.policy.on_interrupt = if leaves { OnInterrupt::Hold } else { self.io.request.on_interrupt };
         let round = Round { action: decide(&self.plan, &seen), seen };
         let ended = self.memory.on_decided(&self.plan, &round.seen, &round.action);
         let inputs = self.io.request.observations.then(|| observed(&self.plan, &round));
-        for what in inputs.into_iter().chain(narrate(&self.plan, before, &round)) {
+        // That all is well was told by an earlier turn; a record has it all the same.
+        let resumes = before.is_none() && !self.io.request.observations && Turn::is_tick(self.io.request.turn);
+        let known = |what: &EventKind| resumes && matches!(what, EventKind::AlarmChanged { state: AlarmState::Ok, .. });
+        for what in inputs.into_iter().chain(narrate(&self.plan, before, &round)).filter(|what| !known(what)) {
             self.sink.emit(round.seen.now, self.prepared.in_full(what));
         }
         tracing::debug!(action = ?round.action, "decided");

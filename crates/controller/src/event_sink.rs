@@ -15,20 +15,38 @@ pub(crate) struct EventSink<'a> {
     request: &'a Request,
     report: Report,
     tell: &'a mut dyn FnMut(&Event),
+    /// What the first of this process' events follows, should there be any.
+    introduction: Option<EventKind>,
     /// Which warnings were reported, and when.
     warned: BTreeMap<String, Time>,
 }
 
 impl<'a> EventSink<'a> {
     pub(crate) fn new(request: &'a Request, tell: &'a mut dyn FnMut(&Event)) -> Self {
-        Self { request, report: Report::default(), tell, warned: BTreeMap::new() }
+        Self { request, report: Report::default(), tell, introduction: None, warned: BTreeMap::new() }
     }
 
     pub(crate) fn emit(&mut self, at: Time, what: EventKind) {
-        let subject = &self.request.subject;
-        let event = Event { v: FORMAT, at, function: subject.function.name.clone(), alias: subject.alias.clone(), what };
+        // What a decision rested on is for a record, and no news.
+        let news = !matches!(what, EventKind::Observed(_));
+        if let Some(introduction) = self.introduction.take_if(|_| news) {
+            let introduction = self.event(at, introduction);
+            (self.tell)(&introduction);
+        }
+        let event = self.event(at, what);
         self.report.add(&event);
         (self.tell)(&event);
+    }
+
+    fn event(&self, at: Time, what: EventKind) -> Event {
+        let subject = &self.request.subject;
+        Event { v: FORMAT, at, function: subject.function.name.clone(), alias: subject.alias.clone(), what }
+    }
+
+    /// Takes into account what an earlier process told then, and tells it again once there is anything to tell.
+    pub(crate) fn told_before(&mut self, at: Time, what: EventKind) {
+        self.report.add(&self.event(at, what.clone()));
+        self.introduction = Some(what);
     }
 
     /// Reports a warning, and one that repeats itself once a minute.
@@ -66,6 +84,12 @@ impl<'a> EventSink<'a> {
         self.end(at, outcome, Some(detail), traffic, None)
     }
 
+    /// What came of a turn that found nothing to drive: no event.
+    pub(crate) fn unchanged(&mut self, at: Time, found: &Preflight) -> RolloutSummary {
+        self.report.known(found.plan.id, found.plan.stable);
+        self.so_far(at, &Outcome::Unchanged, None, traffic(found.alias.as_ref()))
+    }
+
     pub(crate) fn end(
         &mut self,
         at: Time,
@@ -74,10 +98,15 @@ impl<'a> EventSink<'a> {
         traffic: String,
         command: Option<String>,
     ) -> RolloutSummary {
-        let mut ending = self.report.ending(&self.request.subject.to_string(), outcome, detail, traffic, at);
+        let mut ending = self.so_far(at, outcome, detail, traffic);
         ending.next.splice(0..0, command);
         self.emit(at, EventKind::Outcome(Box::new(ending.clone())));
         ending
+    }
+
+    /// What came of it so far: no event.
+    pub(crate) fn so_far(&self, at: Time, outcome: &Outcome, detail: Option<String>, traffic: String) -> RolloutSummary {
+        self.report.ending(&self.request.subject.to_string(), outcome, detail, traffic, at)
     }
 }
 

@@ -7,23 +7,27 @@ use std::cell::RefCell;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use rollout::admission::TakeoverOptions;
 use rollout::event::{Event, EventKind, FORMAT, GroupOutcome, MemberEnding, RolloutSummary};
-use rollout::group::{Joins, Left, Member, exit_code, joins, taken_out, under_way};
+use rollout::group::{Joins, Left as MemberLeft, Member, exit_code, joins, taken_out, under_way};
+use rollout::note::{Owner, RolloutId};
 use rollout::plan::Entry;
-use rollout::{Outcome, OutcomeKind, ReasonKind, Time};
+use rollout::turn::{Next, Turn, detached_owner};
+use rollout::{Alias, Outcome, OutcomeKind, ReasonKind, Subject, Time};
 use tokio::sync::watch;
 
 use crate::admission::{ends_before_it_begins, enter};
-use crate::driver::{Io, drive};
+use crate::detached::schedule;
+use crate::driver::{Io, Left, drive};
 use crate::event_sink::EventSink;
 use crate::group_board::GroupBoard;
 use crate::identity::Identity;
 use crate::interrupt::{Interrupt, wait_for_signal};
 use crate::pin::{Pinned, not_pinned, pin};
-use crate::port::{Clock, Cloud};
+use crate::port::{Clock, Cloud, ScheduleSpec};
 use crate::preflight::callers::PATIENCE;
 use crate::preflight::versions::judge_stack;
-use crate::preflight::{Preflight, Problem};
+use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
 /// How several rollouts ended.
@@ -60,7 +64,8 @@ pub async fn rollout<C: Cloud, K: Clock>(
     interrupt: watch::Receiver<Interrupt>,
     tell: &mut dyn FnMut(&Event),
 ) -> RolloutSummary {
-    run(cloud, clock, std::slice::from_ref(request), identity, interrupt, tell).await.endings.swap_remove(0)
+    let mut ended = Box::pin(run(cloud, clock, std::slice::from_ref(request), identity, interrupt, tell)).await;
+    ended.left.swap_remove(0).summary
 }
 
 /// Rolls out several functions beside each other, so many at a time; one that rolls back leaves the others alone. Every event of each
@@ -111,10 +116,56 @@ pub async fn group<C: Cloud, K: Clock>(
 ) -> GroupEnding {
     let strict = requests.iter().any(|request| request.require_change);
     let requests = members(requests);
-    let ended = run(cloud, clock, &requests, identity, interrupt, tell).await;
-    let nothing_new = strict && ended.endings.iter().all(|ending| ending.outcome == OutcomeKind::Unchanged);
+    let ended = Box::pin(run(cloud, clock, &requests, identity, interrupt, tell)).await;
+    let endings: Vec<RolloutSummary> = ended.left.into_iter().map(|left| left.summary).collect();
+    let nothing_new = strict && endings.iter().all(|ending| ending.outcome == OutcomeKind::Unchanged);
     let exit_code = if nothing_new { Outcome::Refused.exit_code() } else { ended.exit_code };
-    GroupEnding { exit_code, ..ended }.emit(cloud.time(), &requests, true, tell)
+    GroupEnding { endings, exit_code }.emit(cloud.time(), &requests, true, tell)
+}
+
+/// What became of a rollout in one turn of it.
+#[derive(Clone, Debug)]
+pub enum Ticked {
+    /// It goes on: until when there is nothing to do, and where it stands.
+    Goes(Next, RolloutSummary),
+    /// It ended in this turn.
+    Ended(RolloutSummary),
+    /// No rollout is in progress on the alias as it was found, or there is no alias.
+    Idle(Option<Alias>),
+    /// Nothing was done.
+    Refused(Vec<Problem>),
+}
+
+/// Runs one turn of each rollout in progress on these aliases, all of them as one where they were begun as one: does what is due, and
+/// leaves. Where none is in progress, nothing is done. The requests' `turn` says how long a turn is.
+pub async fn tick<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    requests: &[Request],
+    identity: Identity,
+    interrupt: watch::Receiver<Interrupt>,
+    tell: &mut dyn FnMut(&Event),
+) -> Vec<(Subject, Ticked)> {
+    let requests = if requests.len() > 1 { members(requests) } else { requests.to_vec() };
+    let ran = Box::pin(run(cloud, clock, &requests, identity, interrupt, tell)).await;
+    requests.iter().zip(ran.left).map(|(request, left)| (request.subject.clone(), left.ticked())).collect()
+}
+
+impl Left {
+    fn ticked(self) -> Ticked {
+        match (self.next, self.found) {
+            (Some(next), _) => Ticked::Goes(next, self.summary),
+            (None, Some(found)) if !found.problems.is_empty() => Ticked::Refused(found.problems),
+            (None, Some(found)) => Ticked::Idle(found.alias),
+            (None, None) => Ticked::Ended(self.summary),
+        }
+    }
+}
+
+/// How several rollouts were left, and the exit code for all of them.
+struct Ran {
+    left: Vec<Left>,
+    exit_code: u8,
 }
 
 /// Runs them to the end of the last: as one, or a single one that knows of no others.
@@ -125,22 +176,38 @@ async fn run<C: Cloud, K: Clock>(
     identity: Identity,
     interrupt: watch::Receiver<Interrupt>,
     tell: &mut dyn FnMut(&Event),
-) -> GroupEnding {
+) -> Ran {
     let shared = RefCell::new(tell);
     let mut tells: Vec<_> = requests.iter().map(|_| |event: &Event| (shared.borrow_mut())(event)).collect();
     let mut tellers: Vec<_> = requests.iter().zip(&mut tells).map(|(request, tell)| EventSink::new(request, tell)).collect();
     let Some(mut met) = Box::pin(meet((cloud, clock), requests, identity, &interrupt, &mut tellers)).await else {
         let detail = || Some("interrupted before the rollout started".to_owned());
         let end = |sink: &mut EventSink<'_>| sink.end(cloud.time(), &Outcome::Refused, detail(), "unchanged".to_owned(), None);
-        return GroupEnding { endings: tellers.iter_mut().map(end).collect(), exit_code: Outcome::Refused.exit_code() };
+        let left = tellers.iter_mut().map(end).map(Left::ended).collect();
+        return Ran { left, exit_code: Outcome::Refused.exit_code() };
     };
     Box::pin(judge_stacks((cloud, clock), requests, &interrupt, &mut met.found)).await;
     let (as_one, live, refused) = (met.as_one, met.live, met.refused(requests));
+    // A member that another process has is waited for by all.
+    let busy = met.found.iter().find_map(Preflight::waits);
+    let schedule = scheduled(cloud.time(), requests, &mut met.found);
     let board = GroupBoard::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(met.found).zip(tellers).enumerate().map(|(place, ((request, found), mut sink))| {
-        let (seat, refused) = (as_one.then(|| board.seat(place)), refused.as_ref());
+        let (seat, refused, busy) = (as_one.then(|| board.seat(place)), refused.as_ref(), busy.clone());
+        let schedule = schedule.clone();
         let io = Io { cloud, clock, request, interrupt: interrupt.clone() };
         async move {
+            if Turn::is_tick(request.turn) && (refused.is_some() || busy.is_some() || !found.goes_on()) {
+                let mut found = found;
+                // What one of them cannot resume, none does.
+                if let Some(first) = refused.filter(|_| found.problems.is_empty()) {
+                    found.problems.push(Problem::new(format!("nothing was resumed: {first} of its group cannot be resumed")));
+                }
+                if let Some(seat) = seat {
+                    seat.show(Member::ended(None), cloud.time());
+                }
+                return Left { next: busy, summary: sink.unchanged(cloud.time(), &found), found: Some(found) };
+            }
             let ends = ends_before_it_begins(&found, io.interrupt(), request);
             let taken_out = refused.is_none() && live && found.alias.as_ref().is_some_and(taken_out);
             let ends = ends.map(|(outcome, detail)| (if taken_out { Outcome::Superseded } else { outcome }, detail));
@@ -150,15 +217,16 @@ async fn run<C: Cloud, K: Clock>(
             if ends.is_none() && held_up.is_some() {
                 sink.held_up();
             }
-            let Some((outcome, detail)) = ends.or(held_up) else { return drive(io, found, sink, seat).await };
+            let Some((outcome, detail)) = ends.or(held_up) else { return drive(io, found, sink, seat, schedule).await };
             if let Some(seat) = seat {
-                seat.show(Member::ended((outcome != Outcome::Unchanged).then_some(Left::Lost)), cloud.time());
+                seat.show(Member::ended((outcome != Outcome::Unchanged).then_some(MemberLeft::Lost)), cloud.time());
             }
-            sink.end_before(cloud.time(), &found, &outcome, detail)
+            Left::ended(sink.end_before(cloud.time(), &found, &outcome, detail))
         }
     });
-    let endings = Box::pin(join_all(drivers)).await;
-    GroupEnding { exit_code: exit_code(&codes(&endings), &board.left()), endings }
+    let left = Box::pin(join_all(drivers)).await;
+    let codes: Vec<(u8, &ReasonKind)> = left.iter().map(|left| (left.summary.exit_code, &left.summary.reason.kind)).collect();
+    Ran { exit_code: exit_code(&codes, &board.left()), left }
 }
 
 /// All of them as they were found, before any of them begins.
@@ -198,8 +266,14 @@ async fn meet<C: Cloud, K: Clock>(
             found = Box::pin(join_all(entering)) => found,
             () = wait_for_signal(interrupt.clone(), Interrupt::Leave) => return None,
         };
+        if as_one && found.iter().any(Preflight::is_detached) && !found.iter().all(Preflight::is_detached) {
+            Box::pin(take_back((cloud, clock), requests, identity, &mut found)).await;
+        }
         let live = as_one && bring_together(requests, &mut found);
         let mut met = Met { found, as_one, live };
+        if Turn::is_tick(requests.first().and_then(|request| request.turn)) {
+            return Some(met);
+        }
         if met.refused(requests).is_some() || *interrupt.borrow() != Interrupt::None {
             return Some(met);
         }
@@ -224,6 +298,21 @@ async fn meet<C: Cloud, K: Clock>(
     None
 }
 
+/// Takes back what a process left to turns that died before it had left all of them: no turn drives a part of a group. The leases of the
+/// others are over by now.
+async fn take_back<C: Cloud, K: Clock>(
+    (cloud, clock): (&C, &K),
+    requests: &[Request],
+    identity: Identity,
+    found: &mut [Preflight],
+) {
+    for (request, found) in requests.iter().zip(found).filter(|(_, found)| found.is_detached()) {
+        let takeover = TakeoverOptions { take_over: true, ..request.takeover };
+        let forced = Request { takeover, ..request.clone() };
+        *found = Box::pin(preflight(cloud, clock, &forced, identity.id, identity.owner)).await;
+    }
+}
+
 /// Looks whether deploys of stacks move the aliases: of a few at a time, for `CloudFormation` takes few calls a second, and not for long:
 /// what it does not answer is no reason to wait.
 async fn judge_stacks<C: Cloud, K: Clock>(
@@ -232,7 +321,8 @@ async fn judge_stacks<C: Cloud, K: Clock>(
     interrupt: &watch::Receiver<Interrupt>,
     found: &mut [Preflight],
 ) {
-    let begin = requests.iter().zip(found).filter(|(_, found)| found.may_begin() && !found.nothing_to_do);
+    let begin = requests.iter().zip(found);
+    let begin = begin.filter(|(request, found)| found.may_begin() && !found.nothing_to_do && !Turn::is_tick(request.turn));
     let judging = stream::iter(begin).for_each_concurrent(AT_A_TIME, async |(request, found)| {
         judge_stack(cloud, request, found, false).await;
     });
@@ -249,6 +339,19 @@ const AT_A_TIME: usize = 5;
 
 /// How often aliases are pinned before something else is known to undo it.
 const PIN_ROUNDS: u8 = 3;
+
+/// The schedule that has them continue once they are detached, where a function is to do that.
+fn scheduled(now: Time, requests: &[Request], found: &mut [Preflight]) -> Option<ScheduleSpec> {
+    let controller = found.iter().find_map(|found| found.controller.clone())?;
+    let members = requests.iter().zip(found.iter().map(|found| &found.plan));
+    let spec = schedule(&controller, now, members);
+    spec.map_err(|error| found.iter_mut().for_each(|found| found.problems.push(Problem::new(error.to_string())))).ok()
+}
+
+/// Under which token a member is driven: a detached one's is the rollout's.
+fn owner(request: &Request, id: RolloutId, own: Owner) -> Owner {
+    if Turn::is_tick(request.turn) { detached_owner(id) } else { own }
+}
 
 fn members(requests: &[Request]) -> Vec<Request> {
     let mut requests = requests.to_vec();
@@ -283,10 +386,15 @@ fn bring_together(requests: &[Request], found: &mut [Preflight]) -> bool {
                     .push(Problem::new(text).hint("check each with `canaryctl status`, and end the one that is not wanted"));
             }
             Joins::GoesOn => {}
-            Joins::Begins => found.plan.id = live.id,
+            Joins::Begins => {
+                found.plan.id = live.id;
+                found.plan.owner = owner(request, live.id, found.plan.owner);
+                found.joins = true;
+            }
             Joins::Ended(note) => {
                 // It ended before the others did: what it came to decides what becomes of them.
                 found.plan.id = live.id;
+                found.plan.owner = owner(request, live.id, found.plan.owner);
                 found.plan.stable = note.stable;
                 found.plan.entry = Entry::TakeOver { from: note.owner, forced: false };
                 (found.nothing_to_do, found.resumes) = (false, Some(*note));

@@ -17,13 +17,16 @@ pub(crate) struct GroupBoard {
     members: RefCell<Vec<(Member, Time)>>,
     /// Who left, in this order.
     left: RefCell<Vec<usize>>,
+    /// Who is gone, or has nothing to do but wait, and would leave for now.
+    leaving: RefCell<Vec<bool>>,
     changed: watch::Sender<()>,
 }
 
 impl GroupBoard {
     pub(crate) fn new(names: Vec<String>) -> Self {
         let members = RefCell::new(vec![(Member::UNKNOWN, Time::default()); names.len()]);
-        Self { names, members, left: RefCell::default(), changed: watch::Sender::new(()) }
+        let leaving = RefCell::new(vec![false; names.len()]);
+        Self { names, members, left: RefCell::default(), leaving, changed: watch::Sender::new(()) }
     }
 
     pub(crate) fn seat(&self, place: usize) -> MemberHandle<'_> {
@@ -49,6 +52,9 @@ impl MemberHandle<'_> {
     }
 
     pub(crate) fn show(&self, member: Member, now: Time) {
+        if member.ended {
+            self.leaves(true);
+        }
         let before = std::mem::replace(&mut self.board.members.borrow_mut()[self.place], (member, now));
         let mut left = self.board.left.borrow_mut();
         if member.left.is_some() && !left.contains(&self.place) {
@@ -57,6 +63,17 @@ impl MemberHandle<'_> {
         if before.0 != member {
             self.board.changed.send_replace(());
         }
+    }
+}
+
+impl MemberHandle<'_> {
+    /// Says whether this one would leave for now, and gives whether all would.
+    fn leaves(&self, would: bool) -> bool {
+        let mut leaving = self.board.leaving.borrow_mut();
+        if let Some(place) = leaving.get_mut(self.place) {
+            *place = would;
+        }
+        leaving.iter().all(|would| *would)
     }
 }
 
@@ -74,6 +91,11 @@ pub(crate) struct Link<'a> {
 impl<'a> Link<'a> {
     pub(crate) fn new(seat: Option<MemberHandle<'a>>) -> Self {
         Self { seat, others: None, awaited: None, woken: false }
+    }
+
+    /// Whether this one may leave for now, if it would: of a group only all together, so that what one finds brings back the others at once.
+    pub(crate) fn leaves(&self, would: bool) -> bool {
+        self.seat.as_ref().map_or(would, |seat| seat.leaves(would))
     }
 
     pub(crate) fn is_alone(&self) -> bool {

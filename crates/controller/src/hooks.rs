@@ -15,6 +15,7 @@ use rollout::{Version, Weight};
 use serde_json::{Value, json};
 
 use crate::backoff::Backoff;
+use crate::jobs::Heard;
 use crate::port::{Clock, Cloud, CloudError, Failure, HttpHookResponse, InvocationResult};
 use crate::request::Request;
 
@@ -51,6 +52,8 @@ pub(crate) struct Question {
     pub(crate) candidate: Option<(Version, String)>,
     pub(crate) weight: Weight,
     pub(crate) any_answer: bool,
+    /// Whether this process stays until a hook that reports later has done so.
+    pub(crate) stays: bool,
     /// How often to read the alarms whether a hook that answers later has done so.
     pub(crate) look: Duration,
 }
@@ -123,17 +126,11 @@ pub fn awaited(note: &Note) -> Vec<String> {
 
 /// Asks a hook, once, and judges its answer; waits for one that comes later for as long as it is let. What was reported on an attempt
 /// before, while no process was there to hear it, is the answer.
-pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) -> Result<(), String> {
-    if question.attempt > 1
-        && let Some(arn) = question.function_arn()
-        && let Ok(tags) = cloud.tags(arn).await
+pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) -> Result<Heard, String> {
+    if let Some(before) = question.attempt.checked_sub(1).filter(|before| *before > 0)
+        && let Ok(Some(answer)) = report(cloud, question, before).await
     {
-        let before = (1..question.attempt).rev().map(|attempt| tag_key(&Question { attempt, ..question.clone() }.execution_id()));
-        for key in before {
-            if let Some(answer) = tags.get(&key) {
-                return reported(cloud, arn, &key, answer).await;
-            }
-        }
+        return answer.map(|()| Heard::Succeeded);
     }
     let answer = answer(cloud, clock, question).await.map_err(|error| match (error.failure, &question.hook) {
         // It may have run: asking again could do its work twice, so it counts as failed.
@@ -144,10 +141,31 @@ pub(crate) async fn ask<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Que
         _ => error.to_string(),
     })?;
     match answer.judged(question.any_answer) {
-        Judged::Passed => Ok(()),
+        Judged::Passed => Ok(Heard::Succeeded),
         Judged::Failed(why) => Err(why),
-        Judged::Later => later(cloud, clock, question).await,
+        Judged::Later if question.stays => later(cloud, clock, question).await.map(|()| Heard::Succeeded),
+        Judged::Later => Ok(Heard::Later),
     }
+}
+
+/// What was reported on an attempt of this question's hook, this one or one before it; `None` where nothing was yet.
+///
+/// # Errors
+/// The tags could not be read.
+pub(crate) async fn report<C: Cloud>(
+    cloud: &C,
+    question: &Question,
+    attempt: u8,
+) -> Result<Option<Result<(), String>>, CloudError> {
+    let Some(arn) = question.function_arn() else { return Ok(None) };
+    let tags = cloud.tags(arn).await?;
+    let keys = (1..=attempt).rev().map(|attempt| tag_key(&Question { attempt, ..question.clone() }.execution_id()));
+    for key in keys {
+        if let Some(answer) = tags.get(&key) {
+            return Ok(Some(reported(cloud, arn, &key, answer).await));
+        }
+    }
+    Ok(None)
 }
 
 /// Asks a check, and judges its answer as a hook's. What says neither yes nor no says nothing: no answer within its minute, one that is to come
@@ -201,17 +219,18 @@ async fn later<C: Cloud, K: Clock>(cloud: &C, clock: &K, question: &Question) ->
         clock.sleep(question.look).await;
         let answer = match cloud.tags(arn).await {
             Ok(mut tags) => tags.remove(&key),
-            Err(error) if error.failure == Failure::Denied => {
-                return Err(format!(
-                    "what it reports cannot be read: {error}\n  hint: lambda:ListTags on the function is needed"
-                ));
-            }
+            Err(error) if error.failure == Failure::Denied => return Err(unreadable(&error)),
             Err(_) => None,
         };
         if let Some(answer) = answer {
             return reported(cloud, arn, &key, &answer).await;
         }
     }
+}
+
+/// Why a report is given up that may not be read.
+pub(crate) fn unreadable(error: &CloudError) -> String {
+    format!("what it reports cannot be read: {error}\n  hint: lambda:ListTags on the function is needed")
 }
 
 /// Takes a report away from where it was left, and reads it.

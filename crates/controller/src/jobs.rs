@@ -8,20 +8,30 @@ use rollout::Time;
 use rollout::comparison::Probe;
 use rollout::event::HookPhase;
 use rollout::memory::Memory;
-use rollout::note::Phase;
+use rollout::note::{HookAttempt, Phase};
 use rollout::observation::Hook;
 use rollout::plan::Plan;
+
+/// What became of a hook that was asked.
+pub(crate) enum Heard {
+    /// It succeeded.
+    Succeeded,
+    /// It reports later, and this process does not wait for that.
+    Later,
+}
 
 type Job<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// One asking of one hook: which, which attempt, and since when its phase or step is in force.
-type Announced = (HookPhase, u8, Time);
+pub(crate) type Announced = (HookPhase, u8, Time);
 
 pub(crate) struct Jobs<'a> {
     /// The hook that was last asked, as far as this process knows.
     asked: Option<Announced>,
     hook: Hook,
-    asking: Option<Job<'a, Result<(), String>>>,
+    asking: Option<Job<'a, Result<Heard, String>>>,
+    /// The attempt that this process has tried to announce.
+    announcing: Option<HookAttempt>,
     /// The resource and the tag in which the hook that was last asked may report.
     report_to: Option<(String, String)>,
     pub(crate) probe: Probe,
@@ -37,6 +47,7 @@ impl<'a> Jobs<'a> {
             asked: None,
             hook: Hook::NotInvoked,
             asking: None,
+            announcing: None,
             report_to: None,
             probe: Probe::NotSent,
             probing: None,
@@ -50,6 +61,41 @@ impl<'a> Jobs<'a> {
         if self.asked == announced(plan, memory) { self.hook.clone() } else { Hook::NotInvoked }
     }
 
+    /// Notes which attempt this process tries to announce.
+    pub(crate) fn announce(&mut self, attempt: Option<HookAttempt>) {
+        self.announcing = attempt;
+    }
+
+    /// Whether an attempt that the alias announces is for another process to hear of, or for none: this one neither announced it nor
+    /// waits for its answer.
+    pub(crate) fn is_unheard(&self, which: Announced, attempt: Option<HookAttempt>) -> bool {
+        if self.asked == Some(which) {
+            self.asking.is_none() && matches!(self.hook, Hook::Running(_))
+        } else {
+            attempt.is_some() && self.announcing != attempt
+        }
+    }
+
+    /// Takes over what was reported on an attempt that another process asked, or that nothing was yet.
+    pub(crate) fn collected(&mut self, which: Announced, report: Option<Result<(), String>>, now: Time) {
+        let since = if let (Some(_), Hook::Running(since)) = (self.asked.filter(|asked| *asked == which), &self.hook) {
+            *since
+        } else {
+            now
+        };
+        self.asked = Some(which);
+        self.hook = match report {
+            None => Hook::Running(since),
+            Some(Ok(())) => Hook::Succeeded,
+            Some(Err(why)) => Hook::Failed(why),
+        };
+    }
+
+    /// Whether an answer is awaited that only this process can hear.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.asking.is_some() || self.probing.is_some()
+    }
+
     /// Where a hook may still report that has not answered.
     pub(crate) fn unheard(&self) -> Option<(String, String)> {
         self.report_to.clone().filter(|_| self.asking.is_some())
@@ -61,13 +107,13 @@ impl<'a> Jobs<'a> {
         which: Announced,
         report_to: Option<(String, String)>,
         now: Time,
-        asking: impl Future<Output = Result<(), String>> + 'a,
+        asking: impl Future<Output = Result<Heard, String>> + 'a,
     ) {
         (self.asked, self.report_to) = (Some(which), report_to);
         self.hook = Hook::Running(now);
         let mut asking: Job<'a, _> = Box::pin(asking);
         match std::future::poll_fn(|context| Poll::Ready(asking.as_mut().poll(context))).await {
-            Poll::Ready(answer) => self.hook = answered(answer),
+            Poll::Ready(answer) => self.hook = answered(answer, now),
             Poll::Pending => self.asking = Some(asking),
         }
     }
@@ -88,7 +134,10 @@ impl<'a> Jobs<'a> {
     pub(crate) async fn answered(&mut self) {
         tokio::select! {
             biased;
-            answer = or_never(&mut self.asking) => (self.hook, self.asking) = (answered(answer), None),
+            answer = or_never(&mut self.asking) => {
+                let asked = if let Hook::Running(asked) = self.hook { asked } else { Time::default() };
+                (self.hook, self.asking) = (answered(answer, asked), None);
+            }
             answer = or_never(&mut self.probing) => (self.probe, self.probing) = (answer, None),
             answer = or_never(&mut self.inquiry) => (self.reason, self.inquiry) = (answer, None),
         }
@@ -102,8 +151,12 @@ async fn or_never<T>(job: &mut Option<Job<'_, T>>) -> T {
     }
 }
 
-fn answered(answer: Result<(), String>) -> Hook {
-    answer.map_or_else(Hook::Failed, |()| Hook::Succeeded)
+fn answered(answer: Result<Heard, String>, asked: Time) -> Hook {
+    match answer {
+        Ok(Heard::Succeeded) => Hook::Succeeded,
+        Ok(Heard::Later) => Hook::Running(asked),
+        Err(why) => Hook::Failed(why),
+    }
 }
 
 /// Which hook and which attempt the alias announces, and since when its phase or step is in force; without an alias, a first

@@ -7,11 +7,13 @@ use rollout::timing::{COUNT_LIMIT, CREDENTIALS_END, LOOK_LIMIT, SECOND_LOOK};
 use rollout::health::{AlarmSeen, AlarmState, ReadError};
 use rollout::observation::{Candidate, Observation};
 use rollout::target::Subject;
+use rollout::turn::Turn;
 use rollout::{Time, agenda, candidate};
 
 use tokio::sync::Notify;
 
 use crate::driver::Driver;
+use crate::hooks::{report, unreadable};
 use crate::interrupt::Interrupt;
 use crate::port::{AliasSnapshot, Answer, Clock, Cloud, CloudError, Dated, Failure, PairCounts, VersionPair};
 use crate::request::fingerprint;
@@ -27,7 +29,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             self.memory.on_waited();
         }
         let (cloud, clock, request) = (self.io.cloud, self.io.clock, self.io.request);
-        let fresh = self.moves_with_others(started) || self.memory.is_written();
+        // What a turn began with was read a moment ago.
+        let found = Turn::is_tick(request.turn) && self.memory.age(started).is_some_and(|age| age < SECOND_LOOK);
+        let fresh = self.moves_with_others(started) || self.memory.is_written() || found;
         let look_at_alarms = self.next_alarms().is_some_and(|due| started >= due);
         let pair = self.metrics.pair(&self.plan, &self.memory, &request.subject, started);
         let (watching, known) = (self.alarms.watching(&self.plan), self.alarms.read_at());
@@ -75,6 +79,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 self.take_alarms(alarms).await;
             }
             self.look_at_candidate().await;
+            self.collect_report().await;
         };
         // Reads only: they may be cut off anywhere.
         tokio::select! {
@@ -191,16 +196,42 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         Observation {
             candidate: self.prepared.candidate.clone(),
             managed: self.alarms.ready(),
-            unguarded: self.io.request.guard.is_some() && !self.guarded,
+            unguarded: self.lacks_guard() || self.schedule.is_some(),
             hook: self.jobs.hook(&self.plan, &self.memory),
             health: self.memory.health(&self.plan, self.alarms.health(), now),
             comparison: self.metrics.comparison((&self.plan, &self.memory), &self.logs, now),
             probe: self.jobs.probe.clone(),
             checks: self.checks.seen(),
-            interrupted: self.io.interrupt() != Interrupt::None || self.credentials_end(now),
+            interrupted: self.is_interrupted(now) && !Turn::is_tick(self.io.request.turn),
             others: self.group.others.clone(),
             ..self.memory.observation(now, self.io.interrupt() == Interrupt::AtOnce)
         }
+    }
+
+    /// Whether a guard is to be started: not by a turn, which comes after the process that began.
+    fn lacks_guard(&self) -> bool {
+        let request = self.io.request;
+        request.guard.is_some() && !self.guarded && !Turn::is_tick(request.turn)
+    }
+
+    /// Whether this process is to go: it was told so, or its credentials are about to end.
+    pub(crate) fn is_interrupted(&self, now: Time) -> bool {
+        self.io.interrupt() != Interrupt::None || self.credentials_end(now)
+    }
+
+    /// Looks for the report of a hook that another turn asked. One that may not be read is a failure, as it is for whoever waits for it.
+    async fn collect_report(&mut self) {
+        let Some((which, question)) = self.announced_question().filter(|_| Turn::is_tick(self.io.request.turn)) else { return };
+        let attempt = self.memory.note(&self.plan).and_then(|note| note.hook);
+        if !self.jobs.is_unheard(which, attempt) {
+            return;
+        }
+        let report = match report(self.io.cloud, &question, question.attempt).await {
+            Ok(report) => report,
+            Err(error) if error.failure == Failure::Denied => Some(Err(unreadable(&error))),
+            Err(_) => None,
+        };
+        self.jobs.collected(which, report, self.io.now());
     }
 
     /// Whether the credentials are about to end and nothing will renew them: then what a signal would do is done now.

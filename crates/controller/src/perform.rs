@@ -7,7 +7,7 @@ use rollout::candidate::not_prepared;
 use rollout::check::asked_now;
 use rollout::comparison::Probe;
 use rollout::event::{EventKind, HookPhase};
-use rollout::guarded::Guarded;
+use rollout::guarded::{Guarded, Scheduled};
 use rollout::hook::HookTarget;
 use rollout::narrate::Round;
 use rollout::note::{Note, Phase};
@@ -15,7 +15,8 @@ use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::{HookAnswer, OnLowTraffic};
 use rollout::target::Qualified;
 use rollout::timing::LATER_ANSWER;
-use rollout::write::desired;
+use rollout::turn::Turn;
+use rollout::write::{desired, handed_over};
 use rollout::{Alias, Weight};
 
 use crate::backoff::Backoff;
@@ -23,9 +24,9 @@ use crate::driver::Driver;
 use crate::guard::{Guard, guarding, not_started};
 use crate::hooks::{Question, ask, check};
 use crate::interrupt::{Interrupt, wait_for_signal};
-use crate::jobs::announced;
+use crate::jobs::{Announced, announced};
 use crate::managed_alarms::keep;
-use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure, GuardExecution};
+use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure, GuardExecution, ScheduleSpec};
 use crate::preflight::alarms::PERMISSIONS;
 use crate::probe::probe;
 
@@ -62,6 +63,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn write(&mut self, action: &Action, alias: &Alias, held: &AliasSnapshot) {
+        if matches!(action, Action::AnnouncePreHook | Action::AnnounceStepHook | Action::AnnouncePostHook | Action::TakeOver) {
+            self.jobs.announce(alias.note().and_then(|note| note.hook));
+        }
         // Whoever insists is told that nobody knows; nothing less cuts a write off.
         let answer = tokio::select! {
             biased;
@@ -69,6 +73,14 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             () = wait_for_signal(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
         };
         self.written(action, answer).await;
+    }
+
+    /// Leaves the rollout to turns, in one write of its note; whether it was taken shows in the next look.
+    pub(crate) async fn hand_over(&mut self, seen: &Observation) {
+        match self.memory.held().cloned().and_then(|held| Some((handed_over(seen.now, &held.alias)?, held))) {
+            Some((alias, held)) => self.write(&Action::Renew, &alias, &held).await,
+            None => self.no_room(seen).await,
+        }
     }
 
     async fn written(&mut self, action: &Action, answer: Result<AliasSnapshot, CloudError>) {
@@ -166,8 +178,11 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         self.pause(AGAIN.min(self.plan.poll)).await;
     }
 
-    /// Starts what guards the rollout once this process is gone.
+    /// Starts what guards the rollout once this process is gone, or what has it continue.
     async fn start_guard(&mut self) {
+        if let Some(schedule) = self.schedule.clone() {
+            return self.create_schedule(schedule).await;
+        }
         let Some(guard) = &self.io.request.guard else { return };
         let started = self.guard_with(guard).await;
         self.memory.on_waited();
@@ -177,6 +192,35 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 self.announce(EventKind::Guarded(Guarded { state_machine: machine, execution: name }));
             }
             Err(error) => self.not_guarded(guard, &error).await,
+        }
+    }
+
+    async fn create_schedule(&mut self, spec: ScheduleSpec) {
+        let cloud = self.io.cloud;
+        let created = match cloud.create_schedule(&spec).await {
+            // The one of a process that began this rollout before, by what it knew then.
+            Err(error) if error.failure == Failure::Conflict => match cloud.delete_schedule(&spec.name).await {
+                Ok(()) => cloud.create_schedule(&spec).await,
+                Err(error) => Err(error),
+            },
+            created => created,
+        };
+        self.memory.on_waited();
+        match created {
+            Ok(()) => {
+                self.schedule = None;
+                self.announce(EventKind::Scheduled(Scheduled { schedule: spec.name, controller: spec.function }));
+            }
+            Err(error) => self.not_scheduled(&error).await,
+        }
+    }
+
+    async fn not_scheduled(&mut self, error: &CloudError) {
+        let hint = "`canaryctl controller template` prints what to deploy, and `iam-policy --detach` what is needed to use it";
+        let why = format!("the schedule could not be created: {error}\n  hint: {hint}");
+        if !self.memory.on_not_guarded(&self.plan, error.failure, &why, self.io.now()) {
+            self.warn(why);
+            self.pause(AGAIN.min(self.plan.poll)).await;
         }
     }
 
@@ -207,7 +251,15 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Sends the question off, before anything is looked at again; the answer is awaited while the loop rests.
     async fn invoke_hook(&mut self) {
-        let Some(announced @ (phase, attempt, _)) = announced(&self.plan, &self.memory) else { return };
+        let Some((announced, question)) = self.announced_question() else { return };
+        let (cloud, clock) = (self.io.cloud, self.io.clock);
+        let report_to = question.report_to();
+        self.jobs.ask(announced, report_to, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
+    }
+
+    /// The hook that the alias announces, and what it is asked.
+    pub(crate) fn announced_question(&self) -> Option<(Announced, Question)> {
+        let announced @ (phase, attempt, _) = announced(&self.plan, &self.memory)?;
         let request = self.io.request;
         let hook = match phase {
             HookPhase::PreTraffic => &request.pre_hook,
@@ -216,13 +268,10 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             // Nothing announces a check.
             HookPhase::Check => &None,
         };
-        let Some(hook) = hook.clone() else { return };
+        let hook = hook.clone()?;
         let note = self.memory.note(&self.plan);
         let step = note.as_ref().and_then(|note| if let Phase::Shift { step, .. } = note.phase { Some(step) } else { None });
-        let question = self.question(hook, phase, attempt, step);
-        let (cloud, clock) = (self.io.cloud, self.io.clock);
-        let report_to = question.report_to();
-        self.jobs.ask(announced, report_to, cloud.time(), async move { ask(cloud, clock, &question).await }).await;
+        Some((announced, self.question(hook, phase, attempt, step)))
     }
 
     /// Asks the checks that are due, while they are to be asked.
@@ -260,6 +309,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             candidate: self.prepared.candidate_arn(note.as_ref()),
             weight: self.memory.alias().and_then(Alias::canary).map_or(Weight::ZERO, |(_, weight)| weight),
             any_answer: request.hook_answer == HookAnswer::Any,
+            stays: !Turn::is_tick(request.turn),
             look: self.plan.poll.max(LATER_ANSWER),
         }
     }

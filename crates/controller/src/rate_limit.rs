@@ -19,7 +19,7 @@ use crate::batch::Gatherer;
 use crate::port::{
     AlarmRule, AliasSnapshot, Baseline, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated, EventSource,
     FunctionUrl, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm,
-    PairCounts, Revision, SignalCounts, StackResources, VersionPair, Watch, Write,
+    PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, VersionPair, Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -190,6 +190,9 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         SetAlarmState: reset_alarm(name: &str) -> ();
         StartExecution: start_guard(execution: &GuardExecution) -> ();
         DescribeExecution: guard(execution: &str) -> Option<GuardSeen>;
+        CreateSchedule: create_schedule(schedule: &ScheduleSpec) -> ();
+        GetSchedule: schedule(name: &str) -> Option<ScheduleSeen>;
+        DeleteSchedule: delete_schedule(name: &str) -> ();
         GetMetricData: baseline(subject: &Subject, from: Time, to: Time, every: Duration) -> Vec<Baseline>;
         GetMetricData: signal_past(of: (&Subject, Version), signals: &[Signal], past: (Time, Time, Duration)) -> Vec<Vec<(Time, SignalCounts)>>;
         ListMetrics: known_metrics(of: Option<&SignalMetric>, name: &str) -> Vec<KnownMetric>;

@@ -12,6 +12,7 @@ use rollout::plan::{Entry, Mode, Plan, Source};
 use rollout::policy::Policy;
 use rollout::target::Subject;
 use rollout::timing::DEFAULT_BAKE;
+use rollout::turn::Turn;
 use rollout::{Schedule, Signal, Time, Version};
 
 use sha2::{Digest, Sha256};
@@ -27,6 +28,8 @@ pub struct Request {
     pub subject: Subject,
     /// Roll out this version instead of publishing.
     pub version: Option<Version>,
+    /// Where the candidate comes from, where another process has settled that; else `version` and `code` say it.
+    pub source: Option<Source>,
     /// The version that the alias is expected to have before, where that was said.
     pub expects: Option<Version>,
     /// Put this code into `$LATEST` before publishing.
@@ -59,6 +62,12 @@ pub struct Request {
     pub checks: Vec<HookTarget>,
     /// Tell what every decision rests on, too.
     pub observations: bool,
+    /// The function that goes on with it once it is detached, by its name or ARN, where one does: else somebody runs its turns.
+    pub controller: Option<String>,
+    /// Which rollout a turn is for; any where nothing is said.
+    pub rollout: Option<RolloutId>,
+    /// How much of the rollout this process drives; `None` is all of it.
+    pub turn: Option<Turn>,
     /// What guards it once its process is gone, where anything does.
     pub guard: Option<Guard>,
     /// What to do about a rollout that is in progress already.
@@ -85,6 +94,7 @@ impl Request {
         Self {
             subject,
             version: None,
+            source: None,
             expects: None,
             code: None,
             description: None,
@@ -100,6 +110,9 @@ impl Request {
             post_hook: None,
             checks: Vec::new(),
             observations: false,
+            controller: None,
+            rollout: None,
+            turn: None,
             guard: None,
             takeover: TakeoverOptions::default(),
             group: Vec::new(),
@@ -117,10 +130,11 @@ impl Request {
             began,
             entry: Entry::Fresh,
             stable,
-            source: match (&self.version, &self.code) {
-                (Some(version), _) => Source::Version(*version),
-                (None, Some(code)) => Source::Update(fingerprint(code)),
-                (None, None) => Source::Publish,
+            source: match (&self.source, &self.version, &self.code) {
+                (Some(source), _, _) => source.clone(),
+                (None, Some(version), _) => Source::Version(*version),
+                (None, None, Some(code)) => Source::Update(fingerprint(code)),
+                (None, None, None) => Source::Publish,
             },
             schedule: self.schedule.clone(),
             bake: self.bake.unwrap_or(if watched { DEFAULT_BAKE } else { Duration::ZERO }),

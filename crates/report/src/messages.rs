@@ -7,7 +7,7 @@ use rollout::comparison::AnalysisVerdict;
 use rollout::difference::Difference;
 use rollout::event::{Adopted, Event, EventKind, Started};
 use rollout::format::duration;
-use rollout::guarded::Guarded;
+use rollout::guarded::{Guarded, Scheduled};
 use rollout::health::{AlarmState, clock};
 use rollout::hook::HookUrl;
 use rollout::note::AfterPause;
@@ -53,6 +53,7 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
         EventKind::VersionReady { version, differs } => ready(story, *version, differs),
         EventKind::ManagedAlarm { name, text } => line("alarm", format!("{} {}", one_line(name), one_line(text))),
         EventKind::Guarded(guarded) => guard(guarded),
+        EventKind::Scheduled(what) => scheduled(what),
         EventKind::HookStarted { hook, name, attempt } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             let invoked = if HookUrl::is_meant(name) { "called" } else { "invoked" };
@@ -278,6 +279,11 @@ fn restored(story: &Story, at: Time, version: Option<Version>, moved: bool) -> S
         _ => "the decision",
     };
     format!("{back}, {} after {seen}", duration(at.since(decided)))
+}
+
+fn scheduled(Scheduled { schedule, controller }: &Scheduled) -> Vec<LogLine> {
+    let name = controller.rsplit(':').next().unwrap_or(controller);
+    line("detached", format!("schedule {} invokes {} once a minute until the rollout ends", one_line(schedule), one_line(name)))
 }
 
 fn guard(Guarded { state_machine, execution }: &Guarded) -> Vec<LogLine> {

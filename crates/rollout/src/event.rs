@@ -111,6 +111,9 @@ pub enum EventKind {
     /// A guard rolls back from now on if the process stops.
     #[serde(rename = "guarded")]
     Guarded(crate::guarded::Guarded),
+    /// A schedule has the rollout continue from now on, with or without this process.
+    #[serde(rename = "scheduled")]
+    Scheduled(crate::guarded::Scheduled),
     /// A hook was invoked.
     #[serde(rename = "hook_started")]
     HookStarted {

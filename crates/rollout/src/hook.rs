@@ -26,6 +26,19 @@ impl FromStr for HookTarget {
     }
 }
 
+impl HookTarget {
+    /// All of it, as it is read back: with what stands behind the `?` of a URL, which may be a token.
+    pub fn whole(&self) -> String {
+        match self {
+            Self::Function(Qualified { function, qualifier }) => {
+                let qualifier = qualifier.as_ref().map_or_else(String::new, |qualifier| format!(":{qualifier}"));
+                format!("{}{qualifier}", function.reference())
+            }
+            Self::Url(url) => url.whole.clone(),
+        }
+    }
+}
+
 /// As people know it: a function's name, with the qualifier where one was given, or the URL without its query.
 impl fmt::Display for HookTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

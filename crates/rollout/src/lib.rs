@@ -63,6 +63,7 @@ pub mod target;
 pub mod template;
 mod time;
 pub mod timing;
+pub mod turn;
 mod verdict;
 mod weight;
 mod words;

@@ -455,7 +455,8 @@ fn heartbeat(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<EventKi
     Some(EventKind::Heartbeat { weight, next_at, waiting_for })
 }
 
-fn waiting_for(why: &Reason) -> String {
+/// What a wait is for, as a noun.
+pub fn waiting_for(why: &Reason) -> String {
     let what = match why {
         Reason::Settling => return format!("`$LATEST` to finish its update (at most {})", exact(PREPARING)),
         Reason::Preparing => return format!("the version to become Active (at most {})", exact(PREPARING)),

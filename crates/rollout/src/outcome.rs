@@ -145,7 +145,7 @@ outcomes! {
     Superseded = "superseded",
     /// Left in progress on purpose: the canary keeps its weight.
     LeftInProgress = "held",
-    /// Left running under another owner.
+    /// Left in progress, to be driven by turns of other processes.
     Detached = "detached",
     /// Traffic should be on stable, and nobody knows whether it is.
     RollbackUnconfirmed = "rollback_unconfirmed",
@@ -156,12 +156,12 @@ outcomes! {
 impl Outcome {
     /// The process' exit code. A contract:
     ///
-    /// 0 promoted or nothing to roll out · 1 unexpected · 2 wrong usage (decided before there is a rollout) · 3 refused before
+    /// 0 promoted, nothing to roll out, or detached · 1 unexpected · 2 wrong usage (decided before there is a rollout) · 3 refused before
     /// anything moved · 10 alarm or analysis · 11 hook · 12 no data, unreadable, low traffic · 13 a person, a signal or the guard ·
     /// 20 rollback not confirmed · 21 another owner's · 30 left in progress on purpose.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Promoted | Self::Unchanged => 0,
+            Self::Promoted | Self::Unchanged | Self::Detached => 0,
             Self::Failed => 1,
             Self::Refused => 3,
             Self::RolledBack(cause) => match cause {
@@ -177,7 +177,7 @@ impl Outcome {
             },
             Self::RollbackUnconfirmed => 20,
             Self::Superseded => 21,
-            Self::LeftInProgress | Self::Detached => 30,
+            Self::LeftInProgress => 30,
         }
     }
 

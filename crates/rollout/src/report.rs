@@ -163,7 +163,7 @@ impl Report {
             Outcome::RolledBack(cause) => cause.phrase(),
             Outcome::Superseded => "another owner has the alias, or something else changed it; it was not changed again",
             Outcome::LeftInProgress => "on purpose: no process watches it now; run the same command again to resume",
-            Outcome::Detached => "left to the process that drives it",
+            Outcome::Detached => "detached: it continues without this process",
             Outcome::RollbackUnconfirmed => "the rollback was not confirmed",
             Outcome::Failed => "something unexpected happened",
         };

@@ -57,6 +57,7 @@ frozen!(events, EventKind {
     EventKind::Published { .. } => r#"{"type":"published","version":"42"}"#,
     EventKind::VersionReady { .. } => r#"{"type":"version_ready","version":"42","differences":[{"name":"memory","stable":"128 MB","candidate":"256 MB"},{"name":"environment","added":["A"],"removed":["B"],"changed":["C"]}]}"#,
     EventKind::ManagedAlarm { .. } => r#"{"type":"managed_alarm","name":"errors","text":"made"}"#,
+    EventKind::Scheduled(_) => r#"{"type":"scheduled","schedule":"7f3ac2e1","controller":"arn:aws:lambda:eu-west-1:123456789012:function:canaryctl-controller"}"#,
     EventKind::Guarded(_) => r#"{"type":"guarded","state_machine":"arn:aws:states:eu-west-1:123456789012:stateMachine:canaryctl-guard","execution":"7f3ac2e1-k4q9"}"#,
     EventKind::HookStarted { .. } => r#"{"type":"hook_started","hook":"pre-traffic","name":"check","attempt":1}"#,
     EventKind::HookSucceeded { .. } => r#"{"type":"hook_succeeded","hook":"step","name":"check","took_ms":120}"#,

@@ -12,6 +12,7 @@ use crate::note::{self, AfterPause, HookAttempt, Note, NoteParse, Owner, Pause, 
 use crate::observation::Observation;
 use crate::plan::{Plan, Source};
 use crate::timing::{LANDED, LEASE, LEASE_GRACE, PAUSE};
+use crate::turn::detached_owner;
 use crate::{Cause, Time, Version, Weight};
 
 /// The alias that `action` wants, or `None` where the action writes none: it waits, publishes, or there is no room for the note.
@@ -77,6 +78,12 @@ fn named(plan: &Plan, seen: &Observation, note: Note) -> Note {
     let Some((version, _)) = unnamed(plan, seen, &note) else { return note };
     let note = Note { candidate: Some(version), ..note };
     Note { rejected: without_candidate(plan, &note), ..note }
+}
+
+/// The alias with its live note in the hands of whoever runs a turn of it; `None` where there is no such note, or no room for it.
+pub fn handed_over(now: Time, alias: &Alias) -> Option<Alias> {
+    let note = alias.note().filter(|note| !note.phase.is_terminal())?;
+    with_note(alias, &Note { owner: detached_owner(note.id), lease: Some(lease(now, note.due)), ..note })
 }
 
 fn lease(now: Time, due: Option<Time>) -> Time {

@@ -2,7 +2,9 @@
 //!
 //! What the account answers is the world's business; this carries it there and back in simulated time.
 
+use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +17,10 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use tokio::sync::Notify;
 
 use crate::clock::SimClock;
+use crate::lambda::{Ending, Invocation};
 use crate::wire::caller;
 use crate::world::{Answer, Reply, World};
 
@@ -25,6 +29,8 @@ use crate::world::{Answer, Reply, World};
 pub struct Account {
     world: Arc<Mutex<World>>,
     clock: SimClock,
+    /// Wakes those who wait for something that happens in the world.
+    news: Arc<Notify>,
 }
 
 /// A connection that brought no answer.
@@ -44,7 +50,7 @@ pub enum Broken {
 impl Account {
     /// An account that goes by `clock`.
     pub fn new(world: World, clock: SimClock) -> Self {
-        Self { world: Arc::new(Mutex::new(world)), clock }
+        Self { world: Arc::new(Mutex::new(world)), clock, news: Arc::default() }
     }
 
     /// The clock it goes by.
@@ -56,7 +62,50 @@ impl Account {
     pub fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance(self.clock.time());
-        look(&mut world)
+        let seen = look(&mut world);
+        if world.take_news() {
+            self.news.notify_waiters();
+        }
+        seen
+    }
+
+    /// Waits for the next invocation of a function that is hosted ([`World::host`]), which may come by a call or from a schedule.
+    ///
+    /// While this is awaited, schedules invoke at their time; without it, and without calls, nothing in an account moves on its own. One loop for
+    /// each function takes its invocations, and begins to run each without waiting for its end, since they overlap:
+    /// `loop { let one = account.invocation("f").await; spawn_local(run(account.clone(), one)); }`.
+    pub async fn invocation(&self, function: &str) -> Invocation {
+        self.awaited(|world| world.take_invocation(function)).await
+    }
+
+    /// Runs the code of an invocation until it ends or its time is up, and ends it. Code whose time is up is dropped, as one that is killed.
+    pub async fn run(&self, invocation: &Invocation, code: impl Future<Output = Ending>) {
+        let left = invocation.deadline.since(self.clock.time());
+        tokio::select! {
+            biased;
+            ending = code => self.with(|world| world.end_invocation(invocation.id, ending)),
+            () = self.clock.sleep(left) => self.with(|_| ()),
+        }
+    }
+
+    /// Looks again whenever something has happened, until there is something to see.
+    async fn awaited<T>(&self, mut look: impl FnMut(&mut World) -> Option<T>) -> T {
+        loop {
+            let mut news = pin!(self.news.notified());
+            news.as_mut().enable();
+            let (found, turn) = self.with(|world| (look(world), world.next_turn()));
+            if let Some(found) = found {
+                return found;
+            }
+            match turn {
+                None => news.await,
+                Some(at) => tokio::select! {
+                    biased;
+                    () = news => {}
+                    () = self.clock.sleep(at.since(self.clock.time())) => {}
+                },
+            }
+        }
     }
 
     /// Sends one request as `caller` and waits for its answer in simulated time.
@@ -76,6 +125,7 @@ impl Account {
         }
         match reply.answer {
             Answer::Response(response) => Ok(response),
+            Answer::Runs(id) => Ok(self.awaited(|world| world.answer_to(id)).await),
             Answer::Lost => Err(Broken::Lost),
             Answer::Refused => Err(Broken::Refused),
             Answer::Hangs => {

@@ -1,4 +1,4 @@
-//! A small, strict AWS of its own: Lambda, CloudWatch and a little CloudFormation, in process or served.
+//! A small, strict AWS of its own: Lambda, CloudWatch and what canaryctl needs beside them, in process or served.
 //!
 //! [`World`] is one account in one Region, pure: it is given the time and a seed, and tests judge by its log. [`Account`] puts a world below
 //! a real SDK client in the same process; [`serve`] puts worlds behind a socket; [`Scenario`] has the built-in accounts.
@@ -19,6 +19,7 @@ mod query;
 mod quota;
 mod response;
 mod scenario;
+mod scheduler;
 mod settings;
 mod setup;
 mod step_functions;
@@ -35,11 +36,13 @@ pub use clock::SimClock;
 pub use cloudformation::Stack;
 pub use cloudwatch::{MetricFault, Shortfall};
 pub use fault::{Effect, Fault};
+pub use lambda::{Ending, Invocation};
 pub use listener::{Accounts, serve};
 pub use log::{AliasChange, AliasState, CallRecord, Delivery, Tally};
 pub use scenario::{Defaults, Scenario};
 pub use settings::Settings;
 pub use setup::Unfit;
+pub use step_functions::GuardRun;
 pub use web::{Visit, WebPage};
 pub use wire::caller;
 pub use world::{Answer, Event, Reply, World};

@@ -20,6 +20,11 @@ impl Quotas {
             "StartQuery" => ("queries", 5.0),
             "GetQueryResults" => ("query results", 5.0),
             "FilterLogEvents" => ("log events", 5.0),
+            // A guess as well: those of EventBridge Scheduler are from 50 to 1,000, by Region, for each operation.
+            "CreateSchedule" => ("schedule creations", 50.0),
+            "GetSchedule" => ("schedule reads", 50.0),
+            "UpdateSchedule" => ("schedule updates", 50.0),
+            "DeleteSchedule" => ("schedule deletions", 50.0),
             _ if lambda => ("control", 15.0),
             _ => return true,
         };

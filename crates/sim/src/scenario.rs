@@ -96,6 +96,7 @@ impl Scenario {
         let mut world = World::new(settings, seed, epoch - HISTORY);
         let furnished = self.furnish(&mut world);
         world.create_guard("canaryctl-guard");
+        world.create_schedule_group("canaryctl");
         debug_assert_eq!(furnished, Ok(()), "the stories' own furniture fits");
         world.advance(epoch);
         if self.story == Story::Throttled {

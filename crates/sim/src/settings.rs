@@ -40,6 +40,10 @@ pub struct Settings {
     pub lists_mappings_exactly: bool,
     /// Whether the service's request quotas are enforced.
     pub quotas: bool,
+    /// How late a schedule invokes: AWS' precision is a minute.
+    pub schedule_delay: RangeInclusive<Duration>,
+    /// Which part (0 to 1) of the invocations of schedules comes twice: AWS delivers at least once, and names no number.
+    pub schedule_doubles: f64,
     /// How far the `Date` header is ahead of the world's time (negative: behind), in milliseconds.
     pub clock_skew_millis: i64,
 }
@@ -64,6 +68,8 @@ impl Settings {
             refuses_full_weight: false,
             lists_mappings_exactly: false,
             quotas: false,
+            schedule_delay: Duration::ZERO..=Duration::ZERO,
+            schedule_doubles: 0.0,
             clock_skew_millis: 0,
         }
     }
@@ -85,6 +91,8 @@ impl Settings {
             log_query_delay: Duration::from_secs(10),
             log_query_time: Duration::from_millis(1_500),
             quotas: true,
+            schedule_delay: Duration::ZERO..=Duration::from_secs(59),
+            schedule_doubles: 0.01,
             ..Self::served()
         }
     }

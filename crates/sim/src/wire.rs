@@ -10,6 +10,7 @@ use crate::cloudwatch::CloudWatch;
 use crate::lambda::{Call, Done, Refusal};
 use crate::logs::Logs;
 use crate::response::{put, response};
+use crate::scheduler::Scheduler;
 use crate::step_functions::StepFunctions;
 use crate::time::Time;
 
@@ -30,6 +31,7 @@ impl Operation {
             (Service::CloudWatch, name) => format!("cloudwatch:{name}"),
             (Service::Logs, name) => format!("logs:{name}"),
             (Service::StepFunctions, name) => format!("states:{name}"),
+            (Service::Scheduler, name) => format!("scheduler:{name}"),
             (Service::CloudFormation, name) => format!("cloudformation:{name}"),
         }
     }
@@ -41,6 +43,7 @@ pub(crate) enum Service {
     CloudWatch,
     Lambda,
     Logs,
+    Scheduler,
     StepFunctions,
 }
 
@@ -53,6 +56,9 @@ pub(crate) fn operation(request: &http::Request<Bytes>) -> Operation {
     }
     if let Some(name) = StepFunctions::operation(request) {
         return Operation { name: name.into(), service: Service::StepFunctions };
+    }
+    if let Some(name) = Scheduler::operation(request) {
+        return Operation { name: name.into(), service: Service::Scheduler };
     }
     if let Some(name) = CloudFormation::operation(request) {
         return Operation { name: name.into(), service: Service::CloudFormation };

@@ -4,6 +4,8 @@
 //! same answers. How an answer travels is for the seams in `account` and `listener`.
 
 mod guarding;
+mod hosting;
+mod scheduling;
 mod scripting;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,7 @@ use crate::lambda::{Call, Lambda, Refusal, uuid};
 use crate::log::{AliasChange, CallRecord, Delivery};
 use crate::logs::Logs;
 use crate::quota::Quotas;
+use crate::scheduler::Scheduler;
 use crate::settings::Settings;
 use crate::step_functions::StepFunctions;
 use crate::time::Time;
@@ -34,6 +37,7 @@ pub struct World {
     pub(crate) cloudwatch: CloudWatch,
     pub(crate) cloudformation: CloudFormation,
     step_functions: StepFunctions,
+    scheduler: Scheduler,
     web: Web,
     quotas: Quotas,
     faults: Faults,
@@ -65,6 +69,8 @@ pub enum Answer {
     Hangs,
     /// Nothing: the connection fails before anything has arrived.
     Refused,
+    /// Nothing yet: what the code of a function answers, whose invocation this is. [`World::answer_to`] has it once it has ended.
+    Runs(u64),
 }
 
 impl Answer {
@@ -72,7 +78,7 @@ impl Answer {
     pub fn response(self) -> Option<http::Response<Bytes>> {
         match self {
             Self::Response(response) => Some(response),
-            Self::Lost | Self::Hangs | Self::Refused => None,
+            Self::Lost | Self::Hangs | Self::Refused | Self::Runs(_) => None,
         }
     }
 }
@@ -154,6 +160,8 @@ impl World {
             cloudwatch,
             cloudformation: CloudFormation::new(&settings.account, &settings.region),
             step_functions: StepFunctions::new(&settings.account, &settings.region),
+            // A generator of its own: schedules change nobody else's luck.
+            scheduler: Scheduler::new(&settings, fastrand::Rng::with_seed(seed.rotate_left(17))),
             web: Web::default(),
             quotas: Quotas::default(),
             faults: Faults::default(),
@@ -178,8 +186,13 @@ impl World {
             let due = self.lambda.next_due(self.now).filter(|(at, _)| *at <= to);
             let others = [planned, due.as_ref().map(|(at, _)| *at)];
             let first = |at: &Time| *at <= to && others.iter().flatten().all(|other| at < other);
-            if let Some(at) = self.step_functions.next_due().filter(first) {
-                self.take_guard_turn(at);
+            let (guard, schedule) = (self.step_functions.next_due(), self.scheduler.next_due());
+            if let Some(at) = guard.into_iter().chain(schedule).min().filter(first) {
+                if guard == Some(at) {
+                    self.take_guard_turn(at);
+                } else {
+                    self.take_schedule_turn(at);
+                }
                 continue;
             }
             match (planned, due) {
@@ -269,11 +282,12 @@ impl World {
             Some(Effect::Deny | Effect::Expire | Effect::Refuse | Effect::Foreign(_) | Effect::Latency(_) | Effect::Dated(_))
             | None => (None, Delivery::Answered),
         };
-        let (response, ran) = self.apply(&asked, stale, delivery);
-        let answer = match verdict.effect {
-            Some(Effect::LostAnswer) => Answer::Lost,
-            Some(Effect::Stall) => Answer::Hangs,
-            _ => Answer::Response(response),
+        let (response, ran, runs) = self.apply(&asked, stale, delivery);
+        let answer = match (verdict.effect, runs) {
+            (Some(Effect::LostAnswer), _) => Answer::Lost,
+            (Some(Effect::Stall), _) => Answer::Hangs,
+            (_, Some(id)) => Answer::Runs(id),
+            (_, None) => Answer::Response(response),
         };
         Reply { answer, delay: delay + ran }
     }
@@ -282,12 +296,17 @@ impl World {
         wire::stamp(response, self.now, self.settings.clock_skew_millis + self.dated);
     }
 
-    /// Applies and logs a call; returns the response and how long a function ran.
-    fn apply(&mut self, asked: &Asked<'_>, stale: Option<Duration>, delivery: Delivery) -> (http::Response<Bytes>, Duration) {
+    /// Applies and logs a call; returns the response, how long a function ran, and the invocation whose end is the response instead.
+    fn apply(
+        &mut self,
+        asked: &Asked<'_>,
+        stale: Option<Duration>,
+        delivery: Delivery,
+    ) -> (http::Response<Bytes>, Duration, Option<u64>) {
         let request_id = uuid(&mut self.rng);
         let Asked { request, operation, .. } = asked;
         let mut record = self.record(asked, delivery);
-        let (mut response, ran) = match operation.service {
+        let (mut response, ran, runs) = match operation.service {
             Service::Lambda => {
                 let call = Call::read(request, self.now, &request_id);
                 let done = call.and_then(|call| self.ask_lambda(&call.reading(stale), &mut record));
@@ -296,24 +315,30 @@ impl World {
                 }
                 let ran = done.as_ref().map(|done| done.delay).unwrap_or_default();
                 record.error = done.as_ref().err().map(|refusal| refusal.code.to_owned());
-                (wire::lambda_response(done, &request_id), ran)
+                let runs = done.as_ref().ok().and_then(|done| done.runs);
+                (wire::lambda_response(done, &request_id), ran, runs)
             }
-            other @ (Service::CloudFormation | Service::CloudWatch | Service::Logs | Service::StepFunctions) => {
+            other @ (Service::CloudFormation
+            | Service::CloudWatch
+            | Service::Logs
+            | Service::Scheduler
+            | Service::StepFunctions) => {
                 record.resource = about(other, request);
                 let (response, error) = match other {
                     Service::Logs => self.lambda.logs.answer(self.now, request, &request_id),
                     Service::CloudFormation => self.cloudformation.answer(&operation.name, request, &request_id),
                     Service::StepFunctions => self.step_functions.answer(self.now, request, &request_id),
+                    Service::Scheduler => self.scheduler.answer(self.now, request, &request_id),
                     Service::CloudWatch | Service::Lambda => self.cloudwatch.answer(self.now, request, &request_id),
                 };
                 record.error = error;
-                (response, Duration::ZERO)
+                (response, Duration::ZERO, None)
             }
         };
         record.status = response.status().as_u16();
         self.write_down(record);
         self.stamp(&mut response);
-        (response, ran)
+        (response, ran, runs)
     }
 
     fn ask_lambda(&mut self, call: &Call<'_>, record: &mut CallRecord) -> Result<crate::lambda::Done, Refusal> {
@@ -359,6 +384,7 @@ impl World {
                 Service::Logs => Logs::refuse(&fault, &request_id),
                 Service::CloudFormation => CloudFormation::refuse(&fault, &request_id),
                 Service::StepFunctions => StepFunctions::refuse(&fault, &request_id),
+                Service::Scheduler => Scheduler::refuse(&fault, &request_id),
                 Service::CloudWatch | Service::Lambda => CloudWatch::refuse(request, &fault, &request_id),
             }
         };
@@ -377,6 +403,7 @@ impl World {
             Service::Logs => self.lambda.logs.guarded(&Logs::resource(request)),
             Service::CloudFormation => self.cloudformation.arn(&CloudFormation::resource(request)),
             Service::StepFunctions => StepFunctions::resource(request),
+            Service::Scheduler => self.scheduler.arn(&Scheduler::resource(request)),
         };
         let (account, action) = (&self.settings.account, operation.action());
         format!(
@@ -420,7 +447,11 @@ impl World {
                     record.revision_sent = call.revision_sent();
                 }
             }
-            other @ (Service::CloudFormation | Service::CloudWatch | Service::Logs | Service::StepFunctions) => {
+            other @ (Service::CloudFormation
+            | Service::CloudWatch
+            | Service::Logs
+            | Service::Scheduler
+            | Service::StepFunctions) => {
                 record.resource = about(other, asked.request);
             }
         }
@@ -440,11 +471,6 @@ impl World {
         self.agenda.insert((at.max(self.now), self.sequence), planned);
     }
 
-    /// Plans an event; a time that has passed means at once, when the world moves on next.
-    pub fn schedule(&mut self, at: Time, event: Event) {
-        self.plan(at, Planned::Event(event));
-    }
-
     /// Every call so far, oldest first; at most the last 200,000.
     pub fn log(&self) -> &[CallRecord] {
         &self.log
@@ -462,6 +488,7 @@ fn about(service: Service, request: &http::Request<Bytes>) -> String {
         Service::CloudFormation => CloudFormation::resource(request),
         Service::Logs => Logs::resource(request),
         Service::StepFunctions => StepFunctions::resource(request),
+        Service::Scheduler => Scheduler::resource(request),
         Service::CloudWatch | Service::Lambda => String::new(),
     }
 }

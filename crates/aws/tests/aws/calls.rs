@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::simulated::{Simulated, subject};
-use controller::port::{Cloud, Code, Configuration, Failure, Revision, State, Update};
+use controller::port::{Cloud, Code, Configuration, Failure, Revision, SCHEDULE_GROUP, ScheduleSpec, State, Update};
 use controller::{AlarmRule, GuardExecution};
 use rollout::alias::Target;
 use rollout::health::AlarmState;
 use rollout::note::{Owner, RolloutId};
 use rollout::target::Qualified;
-use rollout::{Alias, Version, Weight};
+use rollout::{Alias, Time, Version, Weight};
 
 fn version(number: u64) -> Version {
     Version::new(number).unwrap()
@@ -299,4 +299,60 @@ async fn a_guard_is_started_once_and_looked_at() {
     assert_eq!(simulated.account.with(|world| world.guards().len()), 1);
     let other = GuardExecution::new(&format!("{machine}s"), &subject("hello:live"), function, id, owner).unwrap();
     assert_eq!(simulated.aws.start_guard(&other).await.unwrap_err().failure, Failure::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_is_made_once_seen_and_deleted() {
+    let simulated = Simulated::new().await;
+    simulated.account.with(|world| world.create_schedule_group(SCHEDULE_GROUP));
+    let now = simulated.aws.time();
+    let spec = ScheduleSpec {
+        name: "7f3ac2e1".to_owned(),
+        starts: Time::from_secs(now.as_secs()),
+        ends: Time::from_secs(now.as_secs()) + Duration::from_hours(2),
+        function: "arn:aws:lambda:us-east-1:111111111111:function:canaryctl".to_owned(),
+        role: "arn:aws:iam::111111111111:role/canaryctl-scheduler".to_owned(),
+        input: r#"{"rollout":"7f3ac2e1"}"#.to_owned(),
+        token: "7f3ac2e1".to_owned(),
+    };
+    let aws = &simulated.aws;
+    assert_eq!(aws.schedule(&spec.name).await, Ok(None));
+    aws.create_schedule(&spec).await.unwrap();
+    aws.create_schedule(&spec).await.unwrap();
+    // By another token, as AWS may no longer know the first.
+    aws.create_schedule(&ScheduleSpec { token: "later".to_owned(), ..spec.clone() }).await.unwrap();
+    let seen = aws.schedule(&spec.name).await.unwrap().unwrap();
+    assert!(seen.is(&spec), "{seen:?}");
+    assert_eq!(seen.created_at.as_secs(), now.as_secs());
+    for other in [
+        ScheduleSpec { input: "{}".to_owned(), ..spec.clone() },
+        ScheduleSpec { ends: spec.ends + Duration::from_secs(1), ..spec.clone() },
+        ScheduleSpec { role: format!("{}s", spec.role), ..spec.clone() },
+    ] {
+        assert_eq!(aws.create_schedule(&other).await.unwrap_err().failure, Failure::Conflict);
+    }
+    assert_eq!(simulated.account.with(|world| world.schedules()), [("canaryctl".to_owned(), "7f3ac2e1".to_owned())]);
+    aws.delete_schedule(&spec.name).await.unwrap();
+    aws.delete_schedule(&spec.name).await.unwrap();
+    assert_eq!(aws.schedule(&spec.name).await, Ok(None));
+    let past = ScheduleSpec { ends: Time::from_secs(now.as_secs() - 1), ..spec.clone() };
+    assert_eq!(aws.create_schedule(&past).await.unwrap_err().failure, Failure::Invalid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_group_there_is_no_schedule() {
+    let simulated = Simulated::new().await;
+    let now = simulated.aws.time();
+    let spec = ScheduleSpec {
+        name: "one".to_owned(),
+        starts: Time::from_secs(now.as_secs()),
+        ends: now + Duration::from_hours(2),
+        function: "arn:aws:lambda:us-east-1:111111111111:function:canaryctl".to_owned(),
+        role: "arn:aws:iam::111111111111:role/canaryctl-scheduler".to_owned(),
+        input: "{}".to_owned(),
+        token: "one".to_owned(),
+    };
+    assert_eq!(simulated.aws.create_schedule(&spec).await.unwrap_err().failure, Failure::NotFound);
+    assert_eq!(simulated.aws.schedule("one").await, Ok(None));
+    assert_eq!(simulated.aws.delete_schedule("one").await, Ok(()));
 }

@@ -5,5 +5,6 @@
 mod answers;
 mod calls;
 mod connecting;
+mod emulated;
 mod failures;
 mod simulated;

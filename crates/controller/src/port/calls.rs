@@ -80,6 +80,9 @@ calls! {
     StopQuery: "logs:StopQuery", Own;
     StartExecution: "states:StartExecution", Own;
     DescribeExecution: "states:DescribeExecution", Own;
+    CreateSchedule: "scheduler:CreateSchedule", Own;
+    GetSchedule: "scheduler:GetSchedule", Own;
+    DeleteSchedule: "scheduler:DeleteSchedule", Own;
     DescribeStackResource: "cloudformation:DescribeStackResource", Own;
     DescribeStackResources: "cloudformation:DescribeStackResources", Own;
     DescribeStacks: "cloudformation:DescribeStacks", Own;

@@ -4,6 +4,7 @@
 
 mod calls;
 mod error;
+mod schedules;
 mod types;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use error::CloudError;
 pub use rollout::alias::{AliasSnapshot, Revision};
 pub use rollout::candidate::{State, Update};
 pub use rollout::failure::Failure;
+pub use schedules::*;
 pub use types::*;
 
 /// What a call gives.
@@ -163,6 +165,16 @@ pub trait Cloud {
 
     /// How an execution is doing, by its ARN; `None` where there is none.
     fn guard(&self, execution: &str) -> impl Future<Output = Answer<Option<GuardSeen>>>;
+
+    /// Makes a schedule. One that is there already and is the same is success; another one of this name is [`Failure::Conflict`], and a missing
+    /// group [`Failure::NotFound`].
+    fn create_schedule(&self, schedule: &ScheduleSpec) -> impl Future<Output = Answer<()>>;
+
+    /// The schedule of this name; `None` where there is none, or no group.
+    fn schedule(&self, name: &str) -> impl Future<Output = Answer<Option<ScheduleSeen>>>;
+
+    /// Deletes the schedule of this name. One that is gone already is success.
+    fn delete_schedule(&self, name: &str) -> impl Future<Output = Answer<()>>;
 
     /// What feeds queues and streams to a function: at least to exactly what is named here; where no alias or version is named, AWS may
     /// list theirs, too.

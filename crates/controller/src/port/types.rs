@@ -8,6 +8,7 @@ use rollout::alias::Revision;
 use rollout::candidate::{Facts, State, Update};
 use rollout::target::Subject;
 use rollout::{Alias, Signal, Time, Version};
+use serde::{Deserialize, Serialize};
 
 use super::calls::Call;
 
@@ -321,7 +322,7 @@ pub struct HttpHookResponse {
 }
 
 /// What an alarm on one metric looks at, and when it is in ALARM. Words are AWS' own.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlarmRule {
     /// Its name.
     pub name: String,

@@ -12,18 +12,19 @@ mod signals;
 pub(crate) mod versions;
 
 use futures_util::future::join_all;
-use rollout::admission::{Admission, admission};
+use rollout::admission::{Admission, TakeoverOptions, admission};
 use rollout::alias::{AliasState, alias_state};
 use rollout::format::exact;
 use rollout::health::clock;
 use rollout::note::{Owner, RolloutId};
 use rollout::pin::{PinDecision, pin};
 use rollout::plan::{Entry, Plan};
-use rollout::target::Subject;
+use rollout::target::{Qualified, Subject};
 use rollout::timing::{CREDENTIALS_MARGIN, GUARD_LASTS, SECOND_LOOK, SHORT_SESSION};
+use rollout::turn::{Next, Turn, detached_owner};
 
 use crate::expectation::SignalPast;
-use crate::port::{Call, Clock, Cloud, Configuration, default_log_group};
+use crate::port::{AliasSnapshot, Call, Clock, Cloud, Configuration, default_log_group};
 use crate::request::Request;
 
 use alarms::alarms;
@@ -42,6 +43,23 @@ impl Preflight {
     /// Whether nothing that was found keeps it from beginning.
     pub(crate) fn may_begin(&self) -> bool {
         self.problems.is_empty() && self.in_alarm.is_empty()
+    }
+
+    /// Whether a turn goes on with what was found: a rollout in progress, or its group's.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.problems.is_empty() && self.lease_holder.is_none() && (self.resumes.is_some() || self.joins)
+    }
+
+    /// When a turn may find more to do than this one, where another process drives what is in progress.
+    pub(crate) fn waits(&self) -> Option<Next> {
+        let note = self.lease_holder.as_ref()?;
+        let waits_for = format!("process {}, which drives this rollout, to end it or to stop reporting", note.owner);
+        Some(Next { until: note.lease?, waits_for })
+    }
+
+    /// Whether turns drive the rollout that this process was to begin.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.lease_holder.as_ref().is_some_and(|note| note.owner == detached_owner(note.id))
     }
 
     /// All that is worth knowing and stops nothing, the loudest first.
@@ -69,15 +87,18 @@ pub(crate) fn pins_first(subject: &Subject) -> String {
 pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, id: RolloutId, owner: Owner) -> Preflight {
     let subject = &request.subject;
     let mut read = cloud.alias(subject).await;
-    if read.as_ref().is_ok_and(|held| held.as_ref().is_some_and(|held| !matches!(alias_state(&held.alias), AliasState::Idle(_))))
-    {
+    let idle = |held: &AliasSnapshot| matches!(alias_state(&held.alias), AliasState::Idle(_));
+    // Whoever begins has to be sure that nobody is there, and a turn that nothing is left to do.
+    let unsure = |held: &AliasSnapshot| idle(held) == Turn::is_tick(request.turn);
+    if read.as_ref().is_ok_and(|held| held.as_ref().is_some_and(unsure)) {
         clock.sleep(SECOND_LOOK).await;
         read = cloud.alias(subject).await;
     }
-    let (alias, problems, read) = match read {
-        Ok(held) => (held.map(|held| held.alias), Vec::new(), true),
+    let (held, problems, read) = match read {
+        Ok(held) => (held, Vec::new(), true),
         Err(error) => (None, vec![unreadable(&error)], false),
     };
+    let (alias, revision) = held.map(|AliasSnapshot { alias, revision }| (alias, revision)).unzip();
     let stable = alias.as_ref().and_then(|alias| alias.target.version());
     let mut plan = request.plan(id, owner, cloud.time(), stable);
     let counts = counts(cloud, request, alias.as_ref(), plan.began).await;
@@ -93,6 +114,7 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         in_alarm: Vec::new(),
         pins: alias.as_ref().is_some_and(|alias| pin(subject, alias) == PinDecision::Publish),
         alias,
+        revision,
         read,
         stable: None,
         nothing_to_do: false,
@@ -100,10 +122,16 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         baseline: counts.baseline,
         signal_past: SignalPast::default(),
         lease_holder: None,
+        controller: None,
+        joins: false,
         handled_unseen: None,
     };
     find_way_in(cloud, request, &mut found);
     if found.lease_holder.is_some() {
+        return found;
+    }
+    if Turn::is_tick(request.turn) {
+        Box::pin(resume_turn(cloud, request, &mut found)).await;
         return found;
     }
     found.problems.extend(outlasts_guard(request, &found.plan));
@@ -128,6 +156,19 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         found.problems.extend(problems);
     }
     found
+}
+
+/// What a turn needs to go on with a rollout that another process began, and looked at everything for: nothing that could stop it.
+async fn resume_turn<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
+    let Some(note) = found.resumes.clone() else { return };
+    // Began in this process' place: so long is what is searched in the log, and watched.
+    found.plan.began = note.started_at;
+    let signals = Box::pin(signals(cloud, request, &found.plan, &found.baseline, note.started_at)).await;
+    found.signal_past = signals.past;
+    // What it is called is needed only where it is told, and what it is where that decides what may be compared.
+    let Ok(stable) = cloud.configuration(&request.subject.function, note.stable).await else { return };
+    found.plan.durable = features(request, Some(&stable), None).durable;
+    found.stable = Some(stable);
 }
 
 /// Everything that the alias alone does not tell: versions, permissions, alarms, hooks, credentials.
@@ -169,28 +210,68 @@ async fn look_around<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflig
     found.warnings.extend(alarms.warnings);
     let checks = join_all(request.checks.iter().map(|check| hook(cloud, Some(check)))).await;
     problems.extend([pre, step, post, probe].into_iter().chain(checks).flatten());
+    if request.turn == Some(Turn::Begin) {
+        problems.extend(Box::pin(about_detaching(cloud, request, found)).await);
+        return problems;
+    }
     problems.extend(about_credentials(cloud, &found.plan));
     found.warnings.extend(about_session(cloud, &found.plan).await);
+    problems
+}
+
+/// Whether the function is there that goes on with a detached rollout, and nothing is asked for that only a process that stays can see.
+async fn about_detaching<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(signal) = request.signals.iter().find(|signal| signal.is_in_logs()) {
+        let text = format!("the signal `{}` is counted in the function's log, which takes a process that stays", signal.name);
+        problems.push(Problem::new(text).hint("count it in a metric, or omit `--detach`"));
+    }
+    let Some(controller) = &request.controller else { return problems };
+    match controller.parse::<Qualified>() {
+        Ok(named) => match cloud.configuration(&named.function, None).await {
+            Ok(configuration) => found.controller = Some(configuration.arn),
+            Err(error) => {
+                let text = format!("the controller's function `{controller}` cannot be read: {error}");
+                let hint = "`canaryctl controller template` prints what to deploy; `--detach=ticks` needs no function";
+                problems.push(Problem::new(text).hint(hint));
+            }
+        },
+        Err(error) => problems.push(Problem::new(error.to_string())),
+    }
     problems
 }
 
 /// Whether this process may drive a rollout here, and which: a new one, or one that another process left.
 fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
     let Some(alias) = &found.alias else { return };
-    match admission(&request.subject, &alias_state(alias), found.plan.hash(), request.takeover, cloud.time()) {
+    let state = alias_state(alias);
+    // A turn is for one rollout only, where it says which.
+    if request.rollout.is_some() && request.rollout != state.live().map(|note| note.id) {
+        return;
+    }
+    // No process drives what is detached: every turn of it does.
+    let detached = state.live().filter(|note| note.owner == detached_owner(note.id) && Turn::is_tick(request.turn));
+    let takeover = TakeoverOptions { take_over: request.takeover.take_over || detached.is_some(), ..request.takeover };
+    match admission(&request.subject, &state, found.plan.hash(), takeover, cloud.time()) {
         Admission::In(entry, note) => {
             found.plan.entry = entry;
             let Some(note) = note else { return };
             found.plan.stable = note.stable;
             let (id, traffic) = (note.id, alias.traffic());
-            found.warnings.push(match entry {
+            // Who goes on as the same owner goes on with what it began.
+            let own = Turn::is_tick(request.turn) && note.owner == detached_owner(id);
+            let what = match entry {
                 Entry::TakeOver { .. } => format!("resumes rollout {id}, which another process began: {traffic}"),
                 Entry::Supersede(_) | Entry::Adopt(_) | Entry::Fresh => {
                     format!("supersedes rollout {id} once the new version is ready: {traffic}")
                 }
-            });
+            };
+            found.warnings.extend((!own).then_some(what));
             if matches!(entry, Entry::TakeOver { .. }) {
                 found.plan.id = note.id;
+                if Turn::is_tick(request.turn) {
+                    found.plan.owner = detached_owner(note.id);
+                }
                 found.resumes = Some(note);
             }
         }

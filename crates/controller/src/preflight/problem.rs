@@ -9,7 +9,7 @@ use rollout::plan::Plan;
 use super::callers::Callers;
 use crate::alias_stack::OwningStack;
 use crate::expectation::SignalPast;
-use crate::port::{Baseline, CloudError, Configuration, Failure};
+use crate::port::{Baseline, CloudError, Configuration, Failure, Revision};
 
 /// Something that keeps a rollout from beginning, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub struct Preflight {
     pub in_alarm: Vec<String>,
     /// The alias as it was read.
     pub alias: Option<Alias>,
+    /// Its revision then.
+    pub(crate) revision: Option<Revision>,
     /// Whether it is on `$LATEST`, and is pinned before a rollout begins: until then no version is stable.
     pub pins: bool,
     /// Whether it could be read.
@@ -103,6 +105,10 @@ pub struct Preflight {
     pub(crate) signal_past: SignalPast,
     /// The note of a rollout whose owner may still be there: nothing else was looked at.
     pub lease_holder: Option<Note>,
+    /// The ARN of the function that goes on with it once it is detached, where one does.
+    pub(crate) controller: Option<String>,
+    /// Whether it is to begin as a member of a group whose rollout is in progress.
+    pub(crate) joins: bool,
     /// That failures which the function handles itself cannot be seen, where that is so.
     pub(crate) handled_unseen: Option<String>,
 }

@@ -258,7 +258,7 @@ mod tests {
         let run = behaviour.run(&mut luck(), 0.0);
         assert_eq!(run, Run { duration: Duration::from_secs(3), end: End::TimedOut });
         let invocation = Invocation { at: Time::from_millis(0), id: 7, micros: 3_000_000, end: run.end };
-        let log = behaviour.output.tail(&invocation, Runner { function: "f", version: "7" });
+        let log = behaviour.output.tail(&invocation, Runner { function: "f", version: "7" }, &[]);
         assert!(log.contains("Task timed out after 3.00 seconds"), "{log}");
     }
 

@@ -54,7 +54,34 @@ pub(crate) enum Qualified {
     Alias(String),
 }
 
+impl Qualified {
+    /// As an ARN has it, except that `$LATEST` is mostly left out there.
+    pub(crate) fn written(&self) -> String {
+        match self {
+            Self::Latest => "$LATEST".to_owned(),
+            Self::Version(number) => number.to_string(),
+            Self::Alias(alias) => alias.clone(),
+        }
+    }
+}
+
+/// Which version an invocation runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Routed {
+    pub(crate) number: Option<u32>,
+    /// Whether it was chosen by weights.
+    pub(crate) weighted: bool,
+}
+
 impl Function {
+    /// The version of this number; none is `$LATEST`.
+    pub(crate) fn numbered(&self, number: Option<u32>) -> Option<&Version> {
+        match number {
+            None => Some(&self.latest),
+            Some(number) => self.versions.get(&number),
+        }
+    }
+
     pub(crate) fn qualified(&self, qualifier: Option<&str>) -> Option<Qualified> {
         match qualifier {
             None | Some("$LATEST") => Some(Qualified::Latest),

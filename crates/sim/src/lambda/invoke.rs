@@ -1,5 +1,6 @@
 //! How is a function invoked? Routing, running, counting and measuring, each invocation by itself.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,7 +11,7 @@ use serde_json::Value;
 use super::behaviour::{Refused, Run};
 use super::call::Call;
 use super::counters::counter;
-use super::function::{Function, Qualified};
+use super::function::{Qualified, Routed};
 use super::name::LONGEST;
 use super::refusal::{Refusal, Violations};
 use super::report::Errand;
@@ -50,6 +51,9 @@ impl Lambda {
             return Err(Refusal::payload(format!("Could not parse request body into json: {error}")));
         }
         match kind {
+            "RequestResponse" | "Event" if self.is_hosted(&target.name) => {
+                self.hand_over(call, (&target.name, qualified), kind == "RequestResponse", metrics)
+            }
             "RequestResponse" => self.respond(call, &target.name, &qualified, metrics),
             "Event" => {
                 let (number, run, _) = self.execute(call.now, Some(call.request_id), &target.name, &qualified, metrics)?;
@@ -78,7 +82,7 @@ impl Lambda {
 
     /// Plans what a function does in the background after its answer.
     fn set_out(&mut self, call: &Call<'_>, name: &str, number: Option<u32>, run: &Run) {
-        let version = self.functions.get(name).and_then(|function| numbered(function, number));
+        let version = self.functions.get(name).and_then(|function| function.numbered(number));
         let report = version.filter(|_| run.end == End::Answered).and_then(|version| version.serving.report.as_ref());
         let told = report.and_then(|report| report.of(call.body(), call.now + run.duration));
         if let Some((at, function, tag)) = told {
@@ -95,8 +99,8 @@ impl Lambda {
         metrics: &mut CloudWatch,
     ) -> Result<(Done, Option<u32>, Run, String), Refusal> {
         let (number, run, invocation) = self.execute(call.now, Some(call.request_id), name, qualified, metrics)?;
-        let version = numbered(self.function(name)?, number).ok_or_else(Refusal::pending)?;
-        let log = version.serving.output.tail(&invocation, Runner { function: name, version: &version.label() });
+        let version = self.function(name)?.numbered(number).ok_or_else(Refusal::pending)?;
+        let log = version.serving.output.tail(&invocation, Runner { function: name, version: &version.label() }, &[]);
         let mut done = Done::bytes(200, "application/json", version.serving.payload(run.end, call.request_id));
         done.headers.push(("x-amz-executed-version", version.label()));
         done.delay = run.duration;
@@ -126,50 +130,83 @@ impl Lambda {
         qualified: &Qualified,
         metrics: &mut CloudWatch,
     ) -> Result<(Option<u32>, Run, Invocation), Refusal> {
+        let routed = self.route(now, name, qualified)?;
         let function = self.functions.get(name).ok_or_else(Refusal::pending)?;
-        let of_version;
-        let (through, number, weighted) = match qualified {
-            Qualified::Latest => ("", None, false),
-            Qualified::Version(number) => {
-                of_version = number.to_string();
-                (of_version.as_str(), Some(*number), false)
-            }
+        let version = function.numbered(routed.number).ok_or_else(Refusal::pending)?;
+        // Drawn, too, where nothing runs, so that nobody else's luck changes.
+        let run = version.serving.run(&mut self.luck, function.incident(now));
+        self.admit(now, name, qualified, routed, metrics)?;
+        let invocation = self.record(now, request_id, (name, qualified), (routed, &run), &[], metrics);
+        Ok((routed.number, run, invocation))
+    }
+
+    /// The version that an invocation runs, if that one is Active.
+    pub(super) fn route(&mut self, now: Time, name: &str, qualified: &Qualified) -> Result<Routed, Refusal> {
+        let function = self.functions.get(name).ok_or_else(Refusal::pending)?;
+        let routed = match qualified {
+            Qualified::Latest => Routed { number: None, weighted: false },
+            Qualified::Version(number) => Routed { number: Some(*number), weighted: false },
             Qualified::Alias(alias) => {
                 let routing = function.aliases.get(alias).ok_or_else(Refusal::pending)?.routing(now);
                 let number = routing.choose(function.misrouting, &mut self.luck.errors);
-                (alias.as_str(), number, routing.additional.is_some())
+                Routed { number, weighted: routing.additional.is_some() }
             }
         };
-        let version = numbered(function, number).ok_or_else(Refusal::pending)?;
+        let version = function.numbered(routed.number).ok_or_else(Refusal::pending)?;
         let (state, _) = version.state();
         // A new function is Pending; an update of it runs what was there before.
         if state != "Active" {
-            counter(&mut self.counters, name, through, number).tally.refused += 1;
-            self.wake(now, name, number);
+            counter(&mut self.counters, name, &through(qualified), routed.number).tally.refused += 1;
+            self.wake(now, name, routed.number);
             return Err(Refusal::not_in(if state == "Failed" { state } else { "Pending" }));
         }
+        Ok(routed)
+    }
+
+    /// Whether Lambda lets an invocation of this version run.
+    pub(super) fn admit(
+        &mut self,
+        now: Time,
+        name: &str,
+        qualified: &Qualified,
+        Routed { number, weighted }: Routed,
+        metrics: &mut CloudWatch,
+    ) -> Result<(), Refusal> {
+        let function = self.functions.get(name).ok_or_else(Refusal::pending)?;
+        let version = function.numbered(number).ok_or_else(Refusal::pending)?;
         let refused = if function.reserved == Some(0) { Some(Refused::Throttled) } else { version.serving.refused };
-        // Drawn, too, where nothing runs, so that nobody else's luck changes.
-        let run = version.serving.run(&mut self.luck, function.incident(now));
-        let failed = run.end.is_error();
-        let counter = counter(&mut self.counters, name, through, number);
-        if let Some(refused) = refused {
-            counter.tally.refused += 1;
-            if refused == Refused::Throttled {
-                let series = counter.series(name, through, number, weighted, metrics);
-                let sets = series.shared.iter().chain(series.executed.iter().filter(|_| weighted));
-                let throttles: Vec<_> = sets.map(|set| (set[THROTTLES], 1.0)).collect();
-                metrics.record_run(now, Duration::ZERO, &throttles);
-            }
-            return Err(match refused {
-                Refused::KmsAccessDenied => Refusal::kms(false),
-                Refused::KmsDisabled => Refusal::kms(true),
-                Refused::Throttled => Refusal::no_concurrency(),
-            });
+        let Some(refused) = refused else { return Ok(()) };
+        let through = through(qualified);
+        let counter = counter(&mut self.counters, name, &through, number);
+        counter.tally.refused += 1;
+        if refused == Refused::Throttled {
+            let series = counter.series(name, &through, number, weighted, metrics);
+            let sets = series.shared.iter().chain(series.executed.iter().filter(|_| weighted));
+            let throttles: Vec<_> = sets.map(|set| (set[THROTTLES], 1.0)).collect();
+            metrics.record_run(now, Duration::ZERO, &throttles);
         }
+        Err(match refused {
+            Refused::KmsAccessDenied => Refusal::kms(false),
+            Refused::KmsDisabled => Refusal::kms(true),
+            Refused::Throttled => Refusal::no_concurrency(),
+        })
+    }
+
+    /// Counts, measures and logs an invocation that ran, and wrote these lines beside those of its environment.
+    pub(super) fn record(
+        &mut self,
+        began: Time,
+        request_id: Option<&str>,
+        (name, qualified): (&str, &Qualified),
+        (Routed { number, weighted }, run): (Routed, &Run),
+        lines: &[String],
+        metrics: &mut CloudWatch,
+    ) -> Invocation {
+        let (through, failed) = (through(qualified), run.end.is_error());
+        let counter = counter(&mut self.counters, name, &through, number);
         counter.tally.invocations += 1;
         counter.tally.errors += u64::from(failed);
-        let series = counter.series(name, through, number, weighted, metrics);
+        let series = counter.series(name, &through, number, weighted, metrics);
         let values = [1.0, f64::from(u8::from(failed)), 0.0, run.duration.as_secs_f64() * 1_000.0];
         let sets = series.shared.iter().chain(series.executed.iter().filter(|_| weighted));
         let mut samples = [(series.shared[0][0], 0.0); 16];
@@ -178,23 +215,27 @@ impl Lambda {
             samples[count] = (*series, value);
             count += 1;
         }
-        metrics.record_run(now, run.duration, &samples[..count]);
-        let invocation = self.logs.invocation(request_id, now, run.duration, run.end);
-        let samples = self.logs.write(name, number, &version.serving.output, invocation);
-        metrics.record_samples(now, run.duration, &samples);
-        Ok((number, run, invocation))
+        metrics.record_run(began, run.duration, &samples[..count]);
+        let invocation = self.logs.invocation(request_id, began, run.duration, run.end);
+        if let Some(version) = self.functions.get(name).and_then(|function| function.numbered(number)) {
+            let samples = self.logs.write(name, number, &version.serving.output, invocation, lines);
+            metrics.record_samples(began, run.duration, &samples);
+        }
+        invocation
+    }
+}
+
+/// The qualifier by which it was invoked, empty for none.
+fn through(qualified: &Qualified) -> Cow<'_, str> {
+    match qualified {
+        Qualified::Latest => Cow::Borrowed(""),
+        Qualified::Version(number) => Cow::Owned(number.to_string()),
+        Qualified::Alias(alias) => Cow::Borrowed(alias),
     }
 }
 
 /// The place of throttles among the measures.
 const THROTTLES: usize = 2;
-
-fn numbered(function: &Function, number: Option<u32>) -> Option<&super::function::Version> {
-    match number {
-        None => Some(&function.latest),
-        Some(number) => function.versions.get(&number),
-    }
-}
 
 /// Turns a payload into what a browser gets: a text is itself, `statusCode` and `body` are obeyed.
 fn page(done: &mut Done) {

@@ -10,6 +10,8 @@ mod counters;
 mod extras;
 mod function;
 mod functions;
+mod hosted;
+mod hosting;
 mod invoke;
 mod invoke_config;
 mod mapping;
@@ -39,6 +41,8 @@ use behaviour::Luck;
 pub(crate) use call::{Call, Operation};
 use counters::Counters;
 use function::Function;
+use hosting::Hosted;
+pub use hosting::{Ending, Invocation};
 use mapping::Mapping;
 use name::Place;
 pub(crate) use refusal::Refusal;
@@ -57,6 +61,7 @@ pub(crate) struct Lambda {
     moves: BTreeSet<(Time, String, String)>,
     counters: Counters,
     traffic: Traffic,
+    pub(crate) hosted: Hosted,
     /// What functions do later in the background.
     errands: Vec<Errand>,
     luck: Luck,
@@ -71,11 +76,13 @@ pub(crate) struct Done {
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Bytes,
     pub(crate) delay: Duration,
+    /// The invocation whose end is the answer, where that is still to come.
+    pub(crate) runs: Option<u64>,
 }
 
 impl Done {
     fn bytes(status: u16, content_type: &'static str, body: Bytes) -> Self {
-        Self { status, content_type: content_type.into(), headers: Vec::new(), body, delay: Duration::ZERO }
+        Self { status, content_type: content_type.into(), headers: Vec::new(), body, delay: Duration::ZERO, runs: None }
     }
 
     /// Members without a value are left out.
@@ -100,6 +107,8 @@ pub(crate) enum Due {
     Settlement,
     /// The synthetic caller at this place invokes.
     Caller(usize),
+    /// An invocation whose code is not this simulation's times out, or is repeated.
+    Hosted,
 }
 
 macro_rules! answer {
@@ -129,6 +138,7 @@ impl Lambda {
             moves: BTreeSet::new(),
             counters: Counters::new(),
             traffic: Traffic::default(),
+            hosted: Hosted::default(),
             errands: Vec::new(),
             // A generator of its own, as all the others.
             logs: Logs::new(settings, fastrand::Rng::with_seed(rng.clone().u64(..).rotate_left(32))),
@@ -145,10 +155,9 @@ impl Lambda {
     pub(crate) fn next_due(&mut self, now: Time) -> Option<(Time, Due)> {
         let call = self.traffic.next(now, &self.functions, &mut self.luck.errors).map(|(at, place)| (at, Due::Caller(place)));
         let settlement = self.settling.first().map(|(at, ..)| (*at, Due::Settlement));
-        match (settlement, call) {
-            (Some(settlement), Some(call)) => Some(if settlement.0 <= call.0 { settlement } else { call }),
-            (one, other) => one.or(other),
-        }
+        let hosted = self.hosted.next_due().map(|at| (at, Due::Hosted));
+        // The first of those that are due at once.
+        [settlement, call, hosted].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     pub(crate) fn happen(&mut self, now: Time, due: Due, metrics: &mut CloudWatch) {
@@ -158,6 +167,7 @@ impl Lambda {
                     self.settle(&function, number);
                 }
             }
+            Due::Hosted => self.go_on(now, metrics),
             Due::Caller(place) => {
                 // Taken out for the call, which needs the rest of this Lambda.
                 let mut traffic = std::mem::take(&mut self.traffic);

@@ -23,6 +23,8 @@ pub(super) struct Group {
 struct Record {
     invocation: Invocation,
     stream: u32,
+    /// What was written beside what its version writes.
+    lines: Box<[String]>,
 }
 
 /// A version in one configuration, with its execution environments of now.
@@ -71,7 +73,7 @@ impl Group {
         function: &str,
         version: Option<u32>,
         output: &Arc<Output>,
-        invocation: Invocation,
+        (invocation, lines): (Invocation, &[String]),
         rng: &mut fastrand::Rng,
     ) {
         let same = |place: &Place| place.version == version && Arc::ptr_eq(&place.output, output) && place.function == function;
@@ -89,7 +91,10 @@ impl Group {
         if self.records.len() >= MOST_RECORDS {
             self.records.pop_front();
         }
-        self.records.push_back(Record { invocation, stream });
+        let record = Record { invocation, stream, lines: lines.into() };
+        // In order of beginning, although a long one is written down when it ends.
+        let place = self.records.partition_point(|known| known.invocation.at <= invocation.at);
+        self.records.insert(place, record);
     }
 
     /// The stream of an idle environment; a new one if all are at work and there are few.
@@ -132,7 +137,7 @@ impl Group {
         let place = &self.places[stream.place];
         let version = label(place.version);
         let runner = Runner { function: &place.function, version: &version };
-        let lines = place.output.lines(&record.invocation, runner).into_iter();
+        let lines = place.output.lines(&record.invocation, runner, &record.lines).into_iter();
         let lines = lines.filter(move |line| (span.from..=span.to).contains(&line.at) && line.at <= span.written_by);
         lines.map(|line| Event { at: line.at, stream: &stream.name, message: line.message() })
     }

@@ -26,16 +26,22 @@ impl Groups {
         self.rng.u128(..)
     }
 
-    pub(super) fn write(&mut self, function: &str, version: Option<u32>, output: &Arc<Output>, invocation: Invocation) {
+    pub(super) fn write(
+        &mut self,
+        function: &str,
+        version: Option<u32>,
+        output: &Arc<Output>,
+        (invocation, lines): (Invocation, &[String]),
+    ) {
         if output.group.is_none() && !self.own.contains_key(function) {
             self.own.insert(function.to_owned(), format!("/aws/lambda/{function}"));
         }
         let Some(name) = output.group.as_ref().or_else(|| self.own.get(function)) else { return };
         if let Some(group) = self.by_name.get_mut(name) {
-            return group.write(function, version, output, invocation, &mut self.rng);
+            return group.write(function, version, output, (invocation, lines), &mut self.rng);
         }
         let group = self.by_name.entry(name.clone()).or_insert_with(|| Group::new(invocation.at));
-        group.write(function, version, output, invocation, &mut self.rng);
+        group.write(function, version, output, (invocation, lines), &mut self.rng);
     }
 
     /// All groups by name, in the order of ASCII.

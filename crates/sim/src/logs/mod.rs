@@ -59,15 +59,16 @@ impl Logs {
         Invocation { at, id: given.unwrap_or_else(|| self.groups.draw()), micros, end }
     }
 
-    /// Takes what an invocation of this version (none: `$LATEST`) writes; gives the metrics that are in it.
+    /// Takes what an invocation of this version (none: `$LATEST`) writes, and lines beside it; gives the metrics that are in the former.
     pub(crate) fn write(
         &mut self,
         function: &str,
         version: Option<u32>,
         output: &Arc<Output>,
         invocation: Invocation,
+        lines: &[String],
     ) -> Vec<Sample> {
-        self.groups.write(function, version, output, invocation);
+        self.groups.write(function, version, output, (invocation, lines));
         if output.is_silent() {
             return Vec::new();
         }

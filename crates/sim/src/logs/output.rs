@@ -98,8 +98,8 @@ impl Invocation {
 }
 
 impl Output {
-    /// All lines of an invocation, in order of time.
-    pub(crate) fn lines(&self, invocation: &Invocation, runner: Runner<'_>) -> Vec<Line> {
+    /// All lines of an invocation, in order of time, with those that were written beside them.
+    pub(crate) fn lines(&self, invocation: &Invocation, runner: Runner<'_>, beside: &[String]) -> Vec<Line> {
         let id = invocation.request_id();
         let ended = invocation.at + invocation.took();
         let mut lines = vec![self.platform(
@@ -108,6 +108,7 @@ impl Output {
             || json!({"type": "platform.start", "record": {"requestId": id, "version": runner.version}}),
         )];
         lines.extend(self.own(invocation, runner, &id));
+        lines.extend(beside.iter().map(|text| self.said(ended, "INFO", text.clone(), &id)));
         match invocation.end {
             End::Answered | End::AnsweredError => {}
             End::Threw => lines.push(self.error(ended, &id)),
@@ -142,9 +143,9 @@ impl Output {
     }
 
     /// The lines as the answer to `Invoke` has them.
-    pub(crate) fn tail(&self, invocation: &Invocation, runner: Runner<'_>) -> String {
+    pub(crate) fn tail(&self, invocation: &Invocation, runner: Runner<'_>, beside: &[String]) -> String {
         let ends = |line: &Line| if line.text.ends_with('\n') { "" } else { "\n" };
-        self.lines(invocation, runner).iter().flat_map(|line| [line.text.as_str(), ends(line)]).collect()
+        self.lines(invocation, runner, beside).iter().flat_map(|line| [line.text.as_str(), ends(line)]).collect()
     }
 
     /// Whether the function writes nothing itself.

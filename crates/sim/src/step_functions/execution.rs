@@ -19,6 +19,21 @@ pub(super) struct Input {
     slack: u64,
 }
 
+/// An execution of a guard, as a test judges it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardRun {
+    /// The id of the rollout that it watches; empty where its input makes no sense.
+    pub rollout: String,
+    /// How long after the end of a lease it waits.
+    pub slack: Duration,
+    /// When it began.
+    pub began: Time,
+    /// When it ended; `None` while it runs.
+    pub ended: Option<Time>,
+    /// `RUNNING`, `SUCCEEDED`, `FAILED`, `ABORTED`.
+    pub status: &'static str,
+}
+
 /// The call that comes next.
 #[derive(Clone, Debug)]
 enum Turn {
@@ -37,6 +52,8 @@ pub(crate) struct Execution {
     pub(super) started: Time,
     pub(super) stopped: Option<Time>,
     pub(super) error: Option<String>,
+    /// What whoever stopped it said.
+    pub(super) cause: Option<String>,
     /// What its history holds, by AWS' way of counting: 25,000 are the end of an execution.
     pub(super) events: u32,
     watched: Option<Input>,
@@ -61,6 +78,7 @@ impl Execution {
             started: now,
             stopped: None,
             error: None,
+            cause: None,
             events: 1,
             next: Some((now, Turn::Look)),
             watched,
@@ -74,6 +92,17 @@ impl Execution {
             execution.end(now, "FAILED", Some("States.QueryEvaluationError"));
         }
         execution
+    }
+
+    pub(super) fn run(&self) -> GuardRun {
+        let watched = self.watched.as_ref();
+        GuardRun {
+            rollout: watched.map(|watched| watched.rollout.clone()).unwrap_or_default(),
+            slack: Duration::from_secs(watched.map_or(0, |watched| watched.slack)),
+            began: self.started,
+            ended: self.stopped,
+            status: self.status,
+        }
     }
 
     pub(super) fn end(&mut self, now: Time, status: &'static str, error: Option<&str>) {

@@ -13,6 +13,7 @@ use http::{Request, Response};
 use serde_json::{Value, json};
 
 use self::execution::Execution;
+pub use self::execution::GuardRun;
 use crate::response::response;
 use crate::time::Time;
 use crate::value::{Fault, present};
@@ -57,6 +58,11 @@ impl StepFunctions {
         }
     }
 
+    /// What each execution watches, and when, oldest first.
+    pub(crate) fn runs(&self) -> Vec<GuardRun> {
+        self.executions.iter().map(Execution::run).collect()
+    }
+
     /// Status, and number of events so far, of each execution, oldest first.
     pub(crate) fn executions(&self) -> impl Iterator<Item = (&str, &'static str, u32)> {
         self.executions.iter().map(|execution| (execution.name.as_str(), execution.status, execution.events))
@@ -78,7 +84,7 @@ impl StepFunctions {
     pub(crate) fn answer(&mut self, now: Time, request: &Request<Bytes>, id: &str) -> (Response<Bytes>, Option<String>) {
         let operation = Self::operation(request).unwrap_or_default();
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        match self.perform(now, &operation, &body) {
+        match self.perform(now, &operation, &body, id) {
             Ok(value) => (written(200, &present(value), id), None),
             Err(fault) => (refusal(&fault, id), Some(fault.code.into_owned())),
         }
@@ -97,9 +103,9 @@ impl StepFunctions {
         refusal(&Fault { status, code: code.into(), message: fault.message.clone() }, id)
     }
 
-    fn perform(&mut self, now: Time, operation: &str, body: &Value) -> Result<Value, Fault> {
+    fn perform(&mut self, now: Time, operation: &str, body: &Value, id: &str) -> Result<Value, Fault> {
         match operation {
-            "StartExecution" => self.start(now, body),
+            "StartExecution" => self.start(now, body, id),
             "DescribeExecution" => Ok(described(self.named(body)?)),
             "StopExecution" => {
                 let arn = text(body, "executionArn")?.to_owned();
@@ -108,6 +114,7 @@ impl StepFunctions {
                 // One that has ended stays as it ended.
                 if execution.stopped.is_none() {
                     execution.end(now, "ABORTED", body["error"].as_str());
+                    execution.cause = body["cause"].as_str().map(str::to_owned);
                 }
                 Ok(json!({"stopDate": execution.stopped}))
             }
@@ -116,10 +123,13 @@ impl StepFunctions {
         }
     }
 
-    fn start(&mut self, now: Time, body: &Value) -> Result<Value, Fault> {
+    fn start(&mut self, now: Time, body: &Value, id: &str) -> Result<Value, Fault> {
         let machine = self.machine(body)?;
-        let (name, input) = (text(body, "name")?, body["input"].as_str().unwrap_or("{}"));
-        if name.len() > 80 || name.contains(|letter: char| letter.is_whitespace() || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(letter))
+        // One without a name gets one that nothing else has.
+        let (name, input) = (body["name"].as_str().unwrap_or(id), body["input"].as_str().unwrap_or("{}"));
+        if name.is_empty()
+            || name.len() > 80
+            || name.contains(|letter: char| letter.is_whitespace() || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(letter))
         {
             return Err(client("InvalidName", format!("Invalid Name: '{name}'")));
         }
@@ -178,7 +188,8 @@ fn listed(execution: &Execution) -> Value {
 }
 
 fn described(execution: &Execution) -> Value {
-    let more = json!({"input": execution.input, "inputDetails": {"included": true}, "error": execution.error});
+    let more =
+        json!({"input": execution.input, "inputDetails": {"included": true}, "error": execution.error, "cause": execution.cause});
     crate::value::merged(listed(execution), more)
 }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Answer, Reply, World};
+use crate::step_functions::GuardRun;
 use crate::time::Time;
 
 impl World {
@@ -20,7 +21,7 @@ impl World {
                 let code = response.headers().get("x-amzn-errortype").and_then(|code| code.to_str().ok());
                 Err(code.unwrap_or("SdkClientException"))
             }
-            Answer::Lost | Answer::Hangs | Answer::Refused => Err("SdkClientException"),
+            Answer::Lost | Answer::Hangs | Answer::Refused | Answer::Runs(_) => Err("SdkClientException"),
         };
         self.step_functions.answered(index, self.now + delay, answered);
     }
@@ -28,6 +29,11 @@ impl World {
     /// Makes a state machine that is a guard of canaryctl; gives its ARN.
     pub fn create_guard(&mut self, name: &str) -> String {
         self.step_functions.create_guard(name)
+    }
+
+    /// Every execution so far, oldest first.
+    pub fn guard_runs(&self) -> Vec<GuardRun> {
+        self.step_functions.runs()
     }
 
     /// Name, status and number of events of every execution so far, oldest first.

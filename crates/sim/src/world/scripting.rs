@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Answer, Reply, World};
+use super::{Answer, Event, Planned, Reply, World};
 use crate::cloudwatch::MetricFault;
 use crate::fault::{Effect, Fault};
 use crate::time::Time;
@@ -31,6 +31,11 @@ impl World {
     /// Every request to a page, oldest first.
     pub fn visits(&self) -> &[Visit] {
         self.web.visits()
+    }
+
+    /// Plans an event; a time that has passed means at once, when the world moves on next.
+    pub fn schedule(&mut self, at: Time, event: Event) {
+        self.plan(at, Planned::Event(event));
     }
 
     /// Adds a rule for calls that go wrong from now on.

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails while a test is set up fails the test")]
 
 mod faults;
+mod hosted;
 mod lambda;
 mod logs;
 mod metrics;
 mod reading;
 mod recorded;
+mod schedules;
 mod sdk;
 mod served;
 mod stacks;

@@ -42,6 +42,9 @@ async fn a_name_is_one_execution() {
     assert_eq!(code(&other), (400, "ExecutionAlreadyExists".to_owned()));
     assert_eq!(code(&start("one two", INPUT).await.unwrap_err()), (400, "InvalidName".to_owned()));
     assert_eq!(code(&start("three", "{").await.unwrap_err()), (400, "InvalidExecutionInput".to_owned()));
+    let nameless = [(); 2].map(|()| client.start_execution().state_machine_arn(MACHINE).input(INPUT).send());
+    let [one, other] = nameless;
+    assert_ne!(one.await.unwrap().execution_arn(), other.await.unwrap().execution_arn());
     let missing = client.start_execution().state_machine_arn(format!("{MACHINE}s")).name("one").send().await.unwrap_err();
     assert_eq!(code(&missing), (400, "StateMachineDoesNotExist".to_owned()));
     let missing = client.start_execution().state_machine_arn("guard").name("one").send().await.unwrap_err();
@@ -55,9 +58,10 @@ async fn an_execution_is_looked_at_listed_and_stopped() {
         client.start_execution().state_machine_arn(MACHINE).name(name).input(INPUT).send().await.unwrap();
     }
     let arn = "arn:aws:states:us-east-1:111111111111:execution:guard:two";
-    let stopped = client.stop_execution().execution_arn(arn).send().await.unwrap();
+    let stopped = client.stop_execution().execution_arn(arn).error("Enough").cause("seen").send().await.unwrap();
     let shown = client.describe_execution().execution_arn(arn).send().await.unwrap();
     assert_eq!((shown.status(), shown.stop_date()), (&ExecutionStatus::Aborted, Some(stopped.stop_date())));
+    assert_eq!((shown.error(), shown.cause()), (Some("Enough"), Some("seen")));
     assert_eq!((shown.input(), shown.name(), shown.state_machine_arn()), (Some(INPUT), Some("two"), MACHINE));
     let list = || client.list_executions().state_machine_arn(MACHINE);
     let running = list().status_filter(ExecutionStatus::Running).send().await.unwrap();

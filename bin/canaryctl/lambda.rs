@@ -1,0 +1,64 @@
+//! The controller's function: the same binary, started by the Lambda runtime. Each invocation is one turn of a detached rollout.
+
+use std::io;
+
+use aws::{Aws, ClientOverrides, Settings, connect};
+use controller::port::Cloud;
+use controller::{Budget, Budgeted, Continued, Detached, Identity, Interrupt, continue_detached, lasts, shortest_poll};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use report::{Json, Reporter};
+use rollout::Time;
+use rollout::event::Event;
+use rollout::note::Owner;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::clock::RuntimeClock;
+use crate::commands::tick::fields;
+use crate::ui::print::print_error;
+
+/// Whether this process was started by the Lambda runtime, and by no command line.
+pub(crate) fn is_runtime() -> bool {
+    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
+/// Answers invocations until the runtime ends the process.
+pub(crate) async fn run() -> u8 {
+    let aws = match connect(Settings::default(), ClientOverrides::default()).await {
+        Ok(aws) => aws,
+        Err(error) => {
+            print_error(&error.to_string());
+            return 1;
+        }
+    };
+    let answered = lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&aws, event).await)).await;
+    answered.map_or_else(
+        |error| {
+            print_error(&error.to_string());
+            1
+        },
+        |()| 0,
+    )
+}
+
+/// One turn of the rollout that the event tells of. Its events are lines of the function's log.
+async fn answer(aws: &Aws, LambdaEvent { payload, context }: LambdaEvent<Value>) -> Result<Value, Error> {
+    let detached = Detached::read(payload)?;
+    let lasts = lasts(aws.time(), Time::from_millis(context.deadline));
+    let budget = Budget::looking_every(shortest_poll(detached.len()));
+    let clock = RuntimeClock::Real;
+    let cloud = Budgeted::new(aws, &clock, &budget);
+    let mut log = Json::new(io::stdout());
+    let mut tell = |event: &Event| {
+        let _ = log.event(event);
+    };
+    let identity = Identity { id: detached.rollout_id, owner: Owner::from_random(fastrand::u32(..)) };
+    let (_untold, interrupt) = watch::channel(Interrupt::None);
+    let turn = continue_detached(&cloud, &clock, (&detached, lasts), identity, interrupt, &mut tell);
+    let Continued { ticked, deleted } = Box::pin(turn).await?;
+    if let Some(Err(error)) = &deleted {
+        print_error(&format!("the schedule {} could not be deleted; the next turn tries again: {error}", detached.schedule));
+    }
+    let members = ticked.iter().map(|(subject, ticked)| report::object("tick", aws.time(), subject, fields(ticked)));
+    Ok(json!({ "next": if deleted.is_some() { "done" } else { "wait" }, "functions": members.collect::<Vec<_>>() }))
+}

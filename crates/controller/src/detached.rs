@@ -1,0 +1,180 @@
+//! What does a turn need to know of a rollout that another process began? All of it, as the schedule that invokes the controller's function keeps
+//! it: aliases and plans, and what plans only name.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use rollout::hook::HookTarget;
+use rollout::note::RolloutId;
+use rollout::plan::Plan;
+use rollout::target::{Subject, SubjectError};
+use rollout::turn::Turn;
+use rollout::{Arn, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::port::{AlarmRule, Call, CloudError, Failure, ScheduleSpec};
+use crate::request::Request;
+
+/// The function that is meant where none is named.
+pub const CONTROLLER: &str = "canaryctl-controller";
+
+/// The format of the event; another one is refused.
+const FORMAT: u16 = 1;
+
+/// A detached rollout, of one function or of several as one: the event that the controller's function is invoked with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Detached {
+    v: u16,
+    /// Which rollout.
+    pub rollout_id: RolloutId,
+    /// The schedule that invokes the function for it.
+    pub schedule: String,
+    members: Vec<Member>,
+}
+
+/// One function of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Member {
+    function: String,
+    alias: String,
+    plan: Plan,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    managed_alarms: Vec<AlarmRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pre_hook: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    step_hook: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    post_hook: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<String>,
+    /// In base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    probe_event: Option<String>,
+}
+
+/// Why an event is not one.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDetached {
+    /// It is not JSON of this shape.
+    #[error("the event is not that of a detached rollout: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// It is from another version of canaryctl.
+    #[error("the event has the format {0}, and this version of canaryctl reads {FORMAT}: update the controller's function")]
+    Format(u16),
+    /// A function or an alias in it is none.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// A hook or a test event in it is none.
+    #[error("the event has an unreadable {0}")]
+    Unreadable(&'static str),
+}
+
+impl Detached {
+    /// A rollout of these functions by these plans.
+    pub(crate) fn new<'a>(
+        schedule: String,
+        rollout_id: RolloutId,
+        members: impl Iterator<Item = (&'a Request, &'a Plan)>,
+    ) -> Self {
+        Self { v: FORMAT, rollout_id, schedule, members: members.map(|(request, plan)| Member::new(request, plan)).collect() }
+    }
+
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(event: serde_json::Value) -> Result<Self, NotDetached> {
+        let read: Self = serde_json::from_value(event)?;
+        if read.v == FORMAT { Ok(read) } else { Err(NotDetached::Format(read.v)) }
+    }
+
+    /// How many functions it is of.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether it is of none.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// What a turn of it asks for.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn requests(&self, turn: Turn) -> Result<Vec<Request>, NotDetached> {
+        let requests = self.members.iter().map(|member| member.request(turn));
+        requests.map(|request| Ok(Request { rollout: Some(self.rollout_id), ..request? })).collect()
+    }
+}
+
+/// The schedule that has these rollouts continue, which are one: the same for each of them.
+pub(crate) fn schedule<'a>(
+    controller: &str,
+    now: Time,
+    members: impl Iterator<Item = (&'a Request, &'a Plan)> + Clone,
+) -> Result<ScheduleSpec, CloudError> {
+    let invalid =
+        |message: String| CloudError { failure: Failure::Invalid, operation: Call::CreateSchedule.name(), message, code: None };
+    let at = Arn::parse(controller).ok_or_else(|| invalid(format!("`{controller}` is not the ARN of a function")))?;
+    let name = at.resource.split(':').nth(1).unwrap_or_default();
+    let role =
+        Arn { service: "iam", region: "", resource: &format!("role/{}", scheduler_role(name, at.region)), ..at }.to_string();
+    let (_, plan) = members.clone().next().ok_or_else(|| invalid("there is nothing to schedule".to_owned()))?;
+    let schedule = plan.id.to_string();
+    let event = Detached::new(schedule.clone(), plan.id, members);
+    let input = serde_json::to_string(&event).map_err(|error| invalid(error.to_string()))?;
+    let starts = Time::from_secs(now.as_secs());
+    let ends = Time::from_secs((now + plan.duration() * 2 + OUTLASTS).as_secs());
+    Ok(ScheduleSpec { name: schedule.clone(), starts, ends, function: controller.to_owned(), role, input, token: schedule })
+}
+
+/// The role as which the schedules of this controller's function invoke it: one in each Region, for roles are of the account.
+pub fn scheduler_role(controller: &str, region: &str) -> String {
+    format!("{controller}-scheduler-{region}")
+}
+
+/// How long a schedule outlasts twice the plan: pauses, holds and hooks take their time, and the last turn deletes it long before.
+const OUTLASTS: Duration = Duration::from_hours(7 * 24);
+
+impl Member {
+    fn new(request: &Request, plan: &Plan) -> Self {
+        let whole = |hook: &Option<HookTarget>| hook.as_ref().map(HookTarget::whole);
+        Self {
+            function: request.subject.function.reference(),
+            alias: request.subject.alias.clone(),
+            plan: plan.clone(),
+            managed_alarms: request.managed.clone(),
+            pre_hook: whole(&request.pre_hook),
+            step_hook: whole(&request.step_hook),
+            post_hook: whole(&request.post_hook),
+            checks: request.checks.iter().map(HookTarget::whole).collect(),
+            probe_event: request.probe_event.as_ref().map(|event| BASE64_STANDARD.encode(event)),
+        }
+    }
+
+    fn request(&self, turn: Turn) -> Result<Request, NotDetached> {
+        let hook = |text: &String| text.parse::<HookTarget>().map_err(|_| NotDetached::Unreadable("hook"));
+        let named = |text: &Option<String>| text.as_ref().map(hook).transpose();
+        let decoded = self.probe_event.as_ref().map(|event| BASE64_STANDARD.decode(event)).transpose();
+        let Plan { source, schedule, bake, alarms, signals, policy, group, .. } = self.plan.clone();
+        let subject = Subject::parse(&self.function, Some(&self.alias))?;
+        Ok(Request {
+            source: Some(source),
+            alarms,
+            managed: self.managed_alarms.clone(),
+            signals,
+            policy: rollout::policy::Policy { bake: Some(bake), ..policy },
+            probe_event: decoded.map_err(|_| NotDetached::Unreadable("test event"))?,
+            pre_hook: named(&self.pre_hook)?,
+            step_hook: named(&self.step_hook)?,
+            post_hook: named(&self.post_hook)?,
+            checks: self.checks.iter().map(hook).collect::<Result<_, _>>()?,
+            turn: Some(turn),
+            group,
+            ..Request::new(subject, schedule)
+        })
+    }
+}
