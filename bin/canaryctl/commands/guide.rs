@@ -19,7 +19,8 @@ pub(crate) struct Guide {
 }
 
 /// The pages by name, in the order in which people meet them.
-const PAGES: [(&str, &str); 16] = [
+const PAGES: &[(&str, &str)] = &[
+    ("install", include_str!("../guide/install.md")),
     ("first-rollout", include_str!("../guide/first-rollout.md")),
     ("project", include_str!("../guide/project.md")),
     ("ci", include_str!("../guide/ci.md")),
