@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::served::{Served, code, expect, expect_end, json_lines, text};
+use crate::served::{Served, code, expect, expect_end, json, json_lines, text};
 
 const PLAN: &str = "hello --steps 10,50 --every 1s --bake 1s --poll 200ms --no-config";
 
@@ -62,6 +62,11 @@ fn whoever_waits_exits_as_the_rollout_ends() {
         let served = Served::functions(&["hello"], "live");
         let waiting = served.start_command(&format!("rollout {PLAN} --detach=ticks --wait"));
         served.await_share("2");
+        // It is left a moment later.
+        let detached = |served: &Served| json(&served.run("status hello --no-config --output json"))["detached"] == true;
+        while !detached(&served) {
+            thread::sleep(Duration::from_millis(50));
+        }
         for _ in 0..100 {
             let ended = match ends {
                 "tick" => last(&served.run(&format!("tick {PLAN} --output json")))["next"] == "done",
@@ -74,5 +79,15 @@ fn whoever_waits_exits_as_the_rollout_ends() {
         }
         let said = expect_end(waiting, expected);
         assert!(said.contains(if expected == 0 { "promoted; 100% on 2" } else { "rolled back manually; 100% on 1" }), "{said}");
+    }
+}
+
+/// A variable of a pipeline that is not set comes as an empty one: that is said, and nothing panics.
+#[test]
+fn an_empty_endpoint_is_an_error_that_names_its_variable() {
+    let served = Served::functions(&["hello"], "live");
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LAMBDA"] {
+        let status = served.command("status hello --no-config").env(name, "").output().unwrap();
+        expect(status, 2, &format!("{name} is set and empty"));
     }
 }

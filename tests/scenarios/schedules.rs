@@ -47,7 +47,8 @@ fn a_poll_of_a_tenth_of_a_second_is_served_too() {
         let request = Request { schedule: "Linear50PercentEvery10Seconds".parse().unwrap(), ..often };
         stage.rollout(&request).await.exits(0);
         let shares = stage.shares("42");
-        assert_eq!(shares, [(0, 50), (10, 100)]);
+        // A note is precise to a second, and rounds up: never sooner.
+        assert!(matches!(shares[..], [(0, 50), (10 | 11, 100)]), "{shares:?}");
     });
 }
 

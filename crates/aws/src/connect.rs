@@ -116,6 +116,7 @@ impl Aws {
 pub async fn connect(settings: Settings, seams: ClientOverrides) -> Result<Aws, CloudError> {
     let Settings { profile, region, otherwise, endpoint_url, credentials_end } = settings;
     let ClientOverrides { http_client, time_source, sleep, credentials } = seams;
+    check_variables()?;
     let http_client = match http_client {
         Some(client) => SharedHttpClient::new(Carrier { direct: client.clone(), far: client }),
         None => own_http_client(profile.as_deref()).await?,
@@ -208,6 +209,20 @@ fn checked_region(region: Option<Region>) -> Result<Region, CloudError> {
     } else {
         Err(unusable(format!("`{region}` is not an AWS Region\n  hint: for example `eu-west-1`")))
     }
+}
+
+/// An empty endpoint, as a pipeline's variable that is not set comes, is one to the SDK: its first call would end the process.
+fn check_variables() -> Result<(), CloudError> {
+    let services = ["LAMBDA", "CLOUDWATCH", "CLOUDWATCH_LOGS", "CLOUDFORMATION", "SFN", "SCHEDULER", "SSO", "STS"];
+    let names = services.map(|service| format!("AWS_ENDPOINT_URL_{service}"));
+    for name in std::iter::once("AWS_ENDPOINT_URL").chain(names.iter().map(String::as_str)) {
+        match std::env::var(name).as_deref() {
+            Ok("") => return Err(unusable(format!("{name} is set and empty\n  hint: unset it, or set a URL"))),
+            Ok(url) => check_endpoint(url)?,
+            Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn check_endpoint(url: &str) -> Result<(), CloudError> {

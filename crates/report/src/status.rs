@@ -7,6 +7,7 @@ use std::fmt::Display;
 use rollout::alias::{Alias, AliasState, Audience, Contention, Target, alias_state};
 use rollout::format::duration;
 use rollout::note::{AfterPause, Note, NoteParse, Phase};
+use rollout::turn::detached_owner;
 use rollout::{Subject, Time, Version, Weight};
 use serde_json::{Value, json};
 
@@ -71,6 +72,7 @@ pub fn status_json(subject: &Subject, alias: Option<&Alias>, now: Time) -> Value
         "stable": stable, "candidate": candidate,
         "weight": candidate.zip(alias).map_or(Weight::ZERO, |(version, alias)| alias.share_of(version)),
         "phase": note.map(|note| note.phase.word()), "step": step, "steps": steps, "rollout_id": id, "owner": owner,
+        "detached": live.is_some_and(is_detached),
         "orphaned": live.is_some_and(|note| note.lease.is_none_or(|lease| lease <= now)),
         "next_step_at": live.and_then(|note| note.due),
         "paused": live.is_some_and(|note| note.pause.is_some_and(|pause| pause.until > now)),
@@ -291,8 +293,21 @@ fn live(sheet: &mut Sheet, note: &Note, now: Time) {
     }
 }
 
+/// Whether turns drive the rollout of this note, and no process stays with it.
+fn is_detached(note: &Note) -> bool {
+    note.owner == detached_owner(note.id)
+}
+
 fn owner(note: &Note, now: Time) -> String {
+    let detached = is_detached(note);
     match note.lease {
+        Some(lease) if detached && lease > now => {
+            format!("none: detached, continues by turns; a turn is due by {}", when(lease, now))
+        }
+        Some(lease) if detached => {
+            let (at, ago) = (when(lease, now), duration(now.since(lease)));
+            format!("none: detached, but no turn came by {at}, {ago} ago; `canaryctl tick` continues it")
+        }
         Some(lease) if lease > now => {
             format!("process {}; another rollout must wait until {} (its lease)", note.owner, when(lease, now))
         }

@@ -4,6 +4,7 @@ use crate::alias::{AliasState, Audience, Contention};
 use crate::health::clock;
 use crate::note::{Note, PlanHash};
 use crate::plan::Entry;
+use crate::turn::detached_owner;
 use crate::{Subject, Time};
 
 /// What the user asked for, should a rollout be in progress already.
@@ -105,7 +106,10 @@ pub fn under_way(subject: &Subject, note: &Note) -> String {
     let candidate = note.candidate.map_or_else(String::new, |version| format!(" of {version}"));
     let lease = note.lease.map_or_else(
         || ", without an owner".to_owned(),
-        |lease| format!(", driven by process {}, which has to report again by {}", note.owner, clock(lease)),
+        |lease| match note.owner == detached_owner(note.id) {
+            true => format!(", detached, with a turn due by {}", clock(lease)),
+            false => format!(", driven by process {}, which has to report again by {}", note.owner, clock(lease)),
+        },
     );
     format!("rollout {}{candidate} has been in progress on {subject} since {}{lease}", note.id, clock(note.started_at))
 }

@@ -60,7 +60,7 @@ hello:live   41 ▸ 42   rollout 7f3ac2e1
     let expected = json!({
         "v": 1, "type": "status", "at": "2026-11-23T14:02:51.000Z", "function": "hello", "alias": "live",
         "alias_state": "running", "traffic": "70% on 41, 30% on 42", "stable": "41", "candidate": "42", "weight": 0.3,
-        "phase": "shift", "step": 3, "steps": 10, "rollout_id": "7f3ac2e1", "owner": "k4q9", "orphaned": false,
+        "phase": "shift", "step": 3, "steps": 10, "rollout_id": "7f3ac2e1", "owner": "k4q9", "detached": false, "orphaned": false,
         "next_step_at": "2026-11-23T14:03:33.000Z", "paused": false, "last_outcome": null, "last_cause": null, "rejected": ["39"],
     });
     assert_eq!(json(&running(Some(102))), expected);
