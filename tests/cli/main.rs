@@ -5,6 +5,7 @@
 mod adopt;
 mod artifacts;
 mod commands;
+mod controller;
 mod folder;
 mod guard;
 mod guide;

@@ -56,6 +56,7 @@ pub mod pin;
 pub mod plan;
 pub mod policy;
 mod position;
+pub mod price;
 pub mod report;
 pub mod schedule;
 pub mod signal;
