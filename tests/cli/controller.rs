@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -55,9 +56,9 @@ fn the_template_has_a_role_for_these_functions_alone() {
     assert_eq!(bare["Resources"]["Controller"]["Properties"]["Code"]["S3Key"], json!({"Ref": "CodeKey"}));
     assert!(bare["Parameters"]["CodeBucket"].is_object());
     assert_eq!(bare["Resources"]["Guard"], Value::Null);
-    let scheduler = &bare["Resources"]["SchedulerRole"]["Properties"];
-    assert_eq!(scheduler["RoleName"], json!({"Fn::Sub": "canaryctl-controller-scheduler-${AWS::Region}"}));
-    let invokes = &scheduler["Policies"][0]["PolicyDocument"]["Statement"];
+    let invoker = &bare["Resources"]["SchedulerRole"]["Properties"];
+    assert_eq!(invoker["RoleName"], json!({"Fn::Sub": "canaryctl-controller-scheduler-${AWS::Region}"}));
+    let invokes = &invoker["Policies"][0]["PolicyDocument"]["Statement"];
     assert_eq!(invokes[0]["Resource"], json!({"Fn::GetAtt": ["Controller", "Arn"]}));
     let image =
         template("hello --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/canaryctl:1 --architecture arm64 --with-guard");
@@ -95,59 +96,64 @@ struct Runtime {
 
 impl Runtime {
     fn start() -> Self {
-        Self { listener: TcpListener::bind("127.0.0.1:0").unwrap() }
-    }
-
-    fn address(&self) -> String {
-        self.listener.local_addr().unwrap().to_string()
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self { listener }
     }
 
     /// Starts the binary as the runtime does, has it answer this event by so many seconds from now, and ends it.
     fn invoke(&self, served: &Served, event: &[u8], seconds: u64) -> Value {
+        let address = self.listener.local_addr().unwrap().to_string();
         let mut bootstrap = canaryctl();
-        bootstrap.envs([("AWS_LAMBDA_RUNTIME_API", self.address().as_str()), ("AWS_ENDPOINT_URL", &served.url)]);
+        bootstrap.envs([("AWS_LAMBDA_RUNTIME_API", address.as_str()), ("AWS_ENDPOINT_URL", &served.url)]);
         bootstrap.envs([("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", CONTROLLER), ("AWS_SECRET_ACCESS_KEY", "any")]);
         bootstrap.envs([("AWS_LAMBDA_FUNCTION_NAME", CONTROLLER), ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")]);
-        bootstrap.envs([
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", "g"),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", "s"),
-        ]);
+        bootstrap.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256");
+        bootstrap.envs([("AWS_LAMBDA_LOG_GROUP_NAME", "group"), ("AWS_LAMBDA_LOG_STREAM_NAME", "stream")]);
         let process = start(&mut bootstrap);
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(seconds);
-        let mut given = false;
-        loop {
-            let (mut stream, _) = self.listener.accept().unwrap();
-            // One connection may carry all of them.
-            while let Some((line, body)) = read(&mut stream) {
-                if line.contains("/invocation/next") && !given {
-                    given = true;
-                    let headers = format!(
-                        "lambda-runtime-aws-request-id: 1\r\nlambda-runtime-deadline-ms: {}\r\n\
-                         lambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:111111111111:function:{CONTROLLER}\r\n\
-                         content-type: application/json\r\n",
-                        deadline.as_millis()
-                    );
-                    write!(stream, "HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", event.len()).unwrap();
+        let answer = self.serve(event, Duration::from_secs(seconds));
+        kill(process);
+        answer.unwrap()
+    }
+
+    /// Answers requests, one a connection, until one of them is the function's answer.
+    fn serve(&self, event: &[u8], lasts: Duration) -> Result<Value, String> {
+        let (began, deadline) = (Instant::now(), SystemTime::now() + lasts);
+        while began.elapsed() < lasts + Duration::from_secs(30) {
+            let Ok((mut stream, _)) = self.listener.accept() else {
+                thread::sleep(Duration::from_millis(10));
+                continue;
+            };
+            stream.set_nonblocking(false).unwrap();
+            let (line, body) = read(&mut stream);
+            match line.split(' ').nth(1).unwrap() {
+                "/2018-06-01/runtime/invocation/next" => {
+                    let deadline = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis();
+                    let arn = format!("arn:aws:lambda:us-east-1:111111111111:function:{CONTROLLER}");
+                    write!(
+                        stream,
+                        "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: 1\r\nlambda-runtime-deadline-ms: {deadline}\r\n\
+                         lambda-runtime-invoked-function-arn: {arn}\r\ncontent-type: application/json\r\nconnection: close\r\n\
+                         content-length: {}\r\n\r\n",
+                        event.len()
+                    )
+                    .unwrap();
                     stream.write_all(event).unwrap();
-                } else if line.starts_with("POST /2018-06-01/runtime/invocation/1/response ") {
-                    kill(process);
-                    return serde_json::from_slice(&body).unwrap();
-                } else if line.contains("/error") {
-                    kill(process);
-                    panic!("{line}: {}", String::from_utf8_lossy(&body));
                 }
+                "/2018-06-01/runtime/invocation/1/response" => return Ok(serde_json::from_slice(&body).unwrap()),
+                _ => return Err(format!("{line}: {}", String::from_utf8_lossy(&body))),
             }
         }
+        Err("it never answered".to_owned())
     }
 }
 
-/// A request's first line and its body; `None` once there are no more.
-fn read(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+/// A request's first line and its body.
+fn read(stream: &mut TcpStream) -> (String, Vec<u8>) {
     let mut reader = BufReader::new(stream);
     let (mut first, mut line, mut length, mut chunked) = (String::new(), String::new(), 0, false);
-    reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
-    while reader.read_line(&mut line).ok()? > 2 {
+    reader.read_line(&mut first).unwrap();
+    while reader.read_line(&mut line).unwrap() > 2 {
         let header = line.to_ascii_lowercase();
         if let Some(value) = header.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
@@ -172,7 +178,7 @@ fn read(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
         body.resize(length, 0);
         reader.read_exact(&mut body).unwrap();
     }
-    Some((first, body))
+    (first, body)
 }
 
 /// What the one schedule there is invokes its function with.
