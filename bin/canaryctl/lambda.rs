@@ -54,7 +54,7 @@ async fn answer(aws: &Aws, LambdaEvent { payload, context }: LambdaEvent<Value>)
     };
     let identity = Identity { id: detached.rollout_id, owner: Owner::from_random(fastrand::u32(..)) };
     let (_untold, interrupt) = watch::channel(Interrupt::None);
-    let turn = continue_detached(&cloud, &clock, (&detached, lasts), identity, interrupt, &mut tell);
+    let turn = continue_detached(&cloud, &clock, (&detached, lasts, report::notice), identity, interrupt, &mut tell);
     let Continued { ticked, deleted } = Box::pin(turn).await?;
     if let Some(Err(error)) = &deleted {
         print_error(&format!("the schedule {} could not be deleted; the next turn tries again: {error}", detached.schedule));

@@ -6,6 +6,7 @@ mod commands;
 mod error;
 mod lambda;
 mod multi;
+mod notify;
 mod request;
 mod session;
 mod signals;
@@ -19,7 +20,7 @@ use std::thread;
 
 use clap::Parser;
 use tracing::Level;
-use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -57,13 +58,21 @@ fn typed(args: Vec<OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let quiet = EnvFilter::builder().with_default_directive(LevelFilter::OFF.into()).from_env_lossy();
     // At its most talkative the SDK writes whole requests, with what signs them and the tokens in hooks' URLs.
     let harmless =
         filter_fn(|line| *line.level() < Level::TRACE || !TALKATIVE.iter().any(|name| line.target().starts_with(name)));
-    let log = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(|| LogLines).with_filter(quiet.and(harmless));
+    let log = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(|| LogLines).with_filter(asked_for().and(harmless));
     tracing_subscriber::registry().with(log).init();
     ExitCode::from(run(cli.command))
+}
+
+/// What `RUST_LOG` asks for, such as `debug` or `aws_config=debug,canaryctl=trace`; nothing without it. What cannot be read in it is left out.
+fn asked_for() -> Targets {
+    let asked = std::env::var("RUST_LOG").unwrap_or_default();
+    let parts: Vec<&str> =
+        asked.split(',').map(str::trim).filter(|part| !part.is_empty() && part.parse::<Targets>().is_ok()).collect();
+    // An empty text would ask for errors.
+    if parts.is_empty() { Targets::new() } else { parts.join(",").parse().unwrap_or_default() }
 }
 
 fn run(mut command: Command) -> u8 {

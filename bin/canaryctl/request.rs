@@ -5,9 +5,10 @@ use std::path::Path;
 
 use controller::port::{Cloud, Code};
 use controller::{AlarmRule, Guard, Request};
-use project::{Alarm, At, Definition, FunctionSettings, Hook};
+use project::{Addressee, Alarm, At, Definition, FunctionSettings, Hook};
 use rollout::admission::TakeoverOptions;
 use rollout::hook::{HookError, HookTarget};
+use rollout::notify::Notification;
 use rollout::plan::{InsufficientData, Mode};
 use rollout::policy::Policy;
 use rollout::signal::check_together;
@@ -18,6 +19,7 @@ use rollout::{Arn, Schedule, Signal};
 use crate::cli::rollout::{Rollout, TICKS};
 use crate::cli::values::{self, Alarm as Typed};
 use crate::error::Failure;
+use crate::notify;
 use crate::target::resolve::{Located, resource};
 
 /// Builds the request from the command line and the configuration file. Logical ids are looked up in the stack.
@@ -47,6 +49,10 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
     for (typed, said) in typed.iter().map(|typed| (Some(typed), None)).chain(said_checks.iter().map(|said| (None, Some(said)))) {
         checks.extend(names.hook("--check", typed, said).await?);
     }
+    let notify = names.notify(args).await?;
+    let said_gates = said.into_iter().flat_map(|said| &said.gates).map(|at| at.value).collect();
+    let gates = args.teams.gates(said_gates, &schedule)?;
+    let keep_previous = keep_previous(args, located)?;
     for alarm in &args.alarms {
         names.home.has(alarm).await?;
     }
@@ -82,8 +88,26 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         group: Vec::new(),
         signals,
         read_template: |text| project::template(text.as_bytes()).ok(),
+        keep_previous,
+        gates,
+        notify,
+        notice: report::notice,
         notes: located.notes(),
     })
+}
+
+/// The alias that keeps the version before; never the one that is rolled out.
+fn keep_previous(args: &Rollout, located: &Located) -> Result<Option<String>, Failure> {
+    let said = located.settings().and_then(|said| said.keep_previous.as_ref()).map(|at| at.value.clone());
+    let name = args.teams.keep_previous.clone().or(said);
+    if name.as_ref() == Some(&located.subject.alias) {
+        let text = format!(
+            "`--keep-previous`: {} is the alias that is rolled out\n  hint: use another name, such as `previous`",
+            located.subject
+        );
+        return Err(Failure::usage(text));
+    }
+    Ok(name)
 }
 
 /// Whether the request needs names from the project's stack, other than the function's.
@@ -94,6 +118,7 @@ pub(crate) fn looks_up(args: &Rollout, said: &FunctionSettings) -> bool {
     let hooks = [(&args.pre_hook, &said.pre_hook), (&args.step_hook, &said.step_hook), (&args.post_hook, &said.post_hook)];
     hooks.into_iter().any(|(typed, said)| logical(typed.as_ref(), said.as_ref()))
         || (args.checks.is_empty() && said.checks.iter().any(|at| matches!(at.value, Hook::LogicalId(_))))
+        || (args.teams.notify.is_empty() && said.notify.iter().any(|at| matches!(at.value.to, Addressee::LogicalId(_))))
         || (args.alarms.is_empty() && said.alarms.iter().any(|at| matches!(at.value, Alarm::LogicalId(_))))
 }
 
@@ -162,6 +187,21 @@ impl Names<'_> {
                 parsed.map(Some).map_err(|_| Failure::refused(format!("{}: `{id}` is not a function", said.place)))
             }
         }
+    }
+
+    /// Who is told: by the command line, or the file.
+    async fn notify(&mut self, args: &Rollout) -> Result<Vec<Notification>, Failure> {
+        let typed = notify::typed(args)?;
+        let mut all = typed.iter().map(|typed| notify::resolved(typed, None)).collect::<Result<Vec<_>, _>>()?;
+        let said = self.located.settings().filter(|_| typed.is_empty()).into_iter().flat_map(|said| &said.notify);
+        for at in said {
+            let topic = match &at.value.to {
+                Addressee::LogicalId(id) => Some(self.of(id, at).await?),
+                Addressee::Known(_) | Addressee::Environment(_) => None,
+            };
+            all.push(notify::resolved(&at.value, topic)?);
+        }
+        Ok(all)
     }
 
     async fn here(&mut self, name: &str, at: &At<Alarm>) -> Result<String, Failure> {

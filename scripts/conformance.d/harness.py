@@ -146,6 +146,9 @@ class Region:
         self.alarms = self.client("cloudwatch")
         self.stacks = self.client("cloudformation")
         self.logs = self.client("logs")
+        self.topics = self.client("sns")
+        self.buses = self.client("events")
+        self.tokens = self.client("sts")
 
     def arn(self, function, qualifier=None):
         """The ARN of a function, or of one of its versions or aliases."""

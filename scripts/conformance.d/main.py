@@ -11,6 +11,7 @@ import traceback
 import alarming
 import engines
 import measuring
+import messaging
 import reading
 import recorded
 import rollouts
@@ -33,6 +34,7 @@ STORIES = {
     "eu-south-1": written.run,
     "eu-south-2": signalling.run,
     "ap-south-1": engines.schedules,
+    "ap-south-2": messaging.run,
 }
 
 

@@ -43,7 +43,7 @@ def package(folder):
 
 def templates():
     lint(template("hello"), "template")
-    lint(template("hello", FAR, "--hook", "smoke", "--managed-alarm", "bad", "--test-events", "--s3", "shelf/code.zip"), "with --s3")
+    lint(template("hello", FAR, "--hook", "smoke", "--managed-alarm", "bad", "--test-events", "--gates", "--keep-previous", "before", "--rollout-notify", "events:ours", "--s3", "shelf/code.zip"), "with --s3")
     image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/canaryctl:1"
     lint(template("hello", "--image", image, "--architecture", "arm64", "--with-guard"), "with --image and --with-guard")
 

@@ -18,7 +18,9 @@ fn template(arguments: &str) -> Value {
 #[test]
 fn the_template_has_a_role_for_these_functions_alone() {
     let arn = "arn:aws:lambda:eu-west-1:123456789012:function:orders:live";
-    let printed = template(&format!("hello {arn} --hook smoke --managed-alarm bad --notify {arn} --s3 shelf/our/code.zip"));
+    let printed = template(&format!(
+        "hello {arn} --hook smoke --managed-alarm bad --gates --keep-previous before --rollout-notify events:ours --notify {arn} --s3 shelf/our/code.zip"
+    ));
     let resources = &printed["Resources"];
     let controller = &resources["Controller"]["Properties"];
     assert_eq!(controller["Code"], json!({"S3Bucket": "shelf", "S3Key": "our/code.zip"}));
@@ -45,6 +47,11 @@ fn the_template_has_a_role_for_these_functions_alone() {
     assert!(on("Hooks").as_array().unwrap().contains(&json!({"Fn::Sub": format!("{own}:smoke")})));
     let schedules = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/canaryctl/*";
     assert_eq!(on("Schedules"), json!([{"Fn::Sub": schedules}]));
+    assert_eq!(
+        on("Events"),
+        json!([{"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/ours"}, "arn:aws:events:eu-west-1:123456789012:event-bus/ours"])
+    );
+    assert!(on("PreviousVersion").to_string().contains(":orders:before"));
     // What may be done to everything changes nothing.
     let everywhere = statements.iter().filter(|one| one["Resource"] == "*").flat_map(|one| one["Action"].as_array().unwrap());
     let reads =

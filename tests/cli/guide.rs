@@ -136,7 +136,7 @@ fn the_guide_is_in_the_binary() {
         let file = fs::read_to_string(home().join("../../hook-adapter").join(name)).unwrap();
         assert_eq!(String::from_utf8_lossy(&run(&format!("guide {name}")).stdout), file);
     }
-    expect(run("guide nothing"), 2, "the guide has no page `nothing`\n  hint: first-rollout, project");
+    expect(run("guide nothing"), 2, "the guide has no page `nothing`\n  hint: install, first-rollout, project");
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn a_hook_is_asked_over_a_socket_and_its_token_is_never_written() {
     assert_eq!((&asked["canaryctl"]["phase"], &asked["canaryctl"]["candidate_version"]), (&"post-traffic".into(), &"2".into()));
     assert!(text(&output).contains(&format!("{url}/canary succeeded")), "{}", text(&output));
     assert!(!text(&output).contains("hush"), "{}", text(&output));
+    assert!(text(&output).contains("DEBUG"), "the log was not there at all");
     for file in kept {
         let written = std::fs::read_to_string(&file).unwrap();
         assert!(written.contains(&format!("{url}/canary")) && !written.contains("hush"), "{}", file.display());

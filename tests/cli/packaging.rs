@@ -1,8 +1,10 @@
-//! The action, the image, the package and the pipelines in the guide match the binary.
+//! The action, the image, the packages and the pipelines in the guide match the binary.
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
+use crate::folder::Folder;
 use crate::served::{SHORT, Served, expect, run, text};
 use serde_json::Value;
 
@@ -121,5 +123,65 @@ fn the_package_has_every_page_and_completion_that_the_binary_writes() {
     for asset in assets.lines().filter_map(|line| line.trim().strip_prefix("[\"")).filter(|asset| !asset.starts_with("target/")) {
         let file = asset.split('"').next().unwrap();
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).is_file(), "{file}");
+    }
+}
+
+/// The package for this machine, with a binary that ends at `exit 7`, in `folder`.
+fn npm_binary(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(folder.join("canaryctl"), "#!/bin/sh\necho \"$$ $*\"\nexit 7\n").unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(folder.join("canaryctl")).status().unwrap().success());
+}
+
+#[test]
+fn the_npm_package_becomes_the_binary_for_this_machine() {
+    let folder = Folder::new("npm", &[]);
+    let modules = folder.0.join("node_modules");
+    let package = modules.join("canaryctl");
+    std::fs::create_dir_all(modules.join(".bin")).unwrap();
+    std::fs::create_dir_all(&package).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("bin/npm/canaryctl");
+    std::fs::copy(shipped, package.join("canaryctl")).unwrap();
+    std::os::unix::fs::symlink("../canaryctl/canaryctl", modules.join(".bin/canaryctl")).unwrap();
+    let call =
+        || Command::new(modules.join(".bin/canaryctl")).args(["rollout", "two words"]).stdout(Stdio::piped()).spawn().unwrap();
+    let output = call().wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "there is no binary yet");
+    let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+    let cpu = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    // Beside it, and below it, as `npm install --global` does.
+    for beside in [modules.clone(), package.join("node_modules")] {
+        let binary = beside.join(format!("canaryctl-{system}-{cpu}"));
+        npm_binary(&binary);
+        let process = call();
+        let id = process.id();
+        let output = process.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(7));
+        // The same process: what is sent to it reaches the binary.
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{id} rollout two words\n"));
+        std::fs::remove_dir_all(binary).unwrap();
+    }
+}
+
+#[test]
+fn every_package_has_the_binarys_version_and_every_platform_is_released() {
+    let json = |name: &str| -> Value { serde_json::from_str(&read(name)).unwrap() };
+    let npm = json("bin/npm/package.json");
+    assert_eq!(npm["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(json("bin/serverless-canaryctl/package.json")["version"], env!("CARGO_PKG_VERSION"));
+    let script = read("bin/npm/canaryctl");
+    for (name, version) in npm["optionalDependencies"].as_object().unwrap() {
+        assert_eq!(version, env!("CARGO_PKG_VERSION"), "{name}");
+        assert!(script.contains(&format!("package={name} ")), "{name}");
+    }
+    // What the action asks for is what the workflow builds and what `dist` is told of.
+    let (action, manifest, workflow) =
+        (read("scripts/install-release"), read("Cargo.toml"), read(".github/workflows/release.yml"));
+    let targets = manifest.lines().find_map(|line| line.strip_prefix("targets = [")).unwrap().trim_end_matches(']');
+    let targets: Vec<&str> = targets.split(", ").map(|target| target.trim_matches('"')).collect();
+    assert_eq!(targets.len(), npm["optionalDependencies"].as_object().unwrap().len());
+    for target in targets {
+        assert!(action.contains(&format!("echo {target} ")) || action.contains(&format!("echo {target}\n")), "{target}");
+        assert!(workflow.contains(target), "{target}");
     }
 }

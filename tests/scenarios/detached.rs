@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use controller::port::Cloud;
 use controller::{Continued, Detached, Identity, Request, Ticked, continue_detached, lasts};
 use rollout::note::Owner;
+use rollout::notify::{NoticeKind, Notification};
 use rollout::turn::Turn;
 use sim::{Ending, Fault, Invocation};
 use tokio::task::spawn_local;
@@ -64,13 +66,13 @@ pub(crate) fn deploy(stage: &Stage) {
 async fn turn(stage: &Stage, one: &Invocation) -> Ending {
     let event = serde_json::from_slice(&one.event).unwrap();
     let detached = Detached::read(event).unwrap();
-    let now = controller::port::Cloud::time(&stage.aws);
+    let now = stage.aws.time();
     let lasts = lasts(now, now + one.deadline.since(stage.now()));
     let identity = Identity { id: detached.rollout_id, owner: Owner::from_random(fastrand::u32(..)) };
     let (_untold, heard) = tokio::sync::watch::channel(controller::Interrupt::None);
     let mut lines = Vec::new();
     let mut tell = |event: &rollout::event::Event| lines.push(serde_json::to_string(event).unwrap());
-    let continued = continue_detached(&stage.aws, &stage.clock, (&detached, lasts), identity, heard, &mut tell);
+    let continued = continue_detached(&stage.aws, &stage.clock, (&detached, lasts, report::notice), identity, heard, &mut tell);
     let Continued { ticked, deleted } = Box::pin(continued).await.unwrap();
     assert!(!ticked.iter().any(|(_, ticked)| matches!(ticked, Ticked::Refused(_))), "{ticked:?}");
     let next = if deleted.is_some() { "done" } else { "wait" };
@@ -185,12 +187,34 @@ fn the_event_holds_the_whole_plan() {
     on("hello-idle", async |stage| {
         deploy(&stage);
         let rich = Request {
+            keep_previous: Some("before".to_owned()),
+            notify: vec![Notification {
+                recipient: "https://hooks.slack.com/services/secret".parse().unwrap(),
+                kinds: NoticeKind::usual(),
+                trigger: None,
+            }],
             step_hook: Some("https://hooks.example.com/canary?token=secret".parse().unwrap()),
-            post_hook: Some("arn:aws:lambda:us-east-1:123456789012:function:postHook:live".parse().unwrap()),
+            post_hook: Some("arn:aws:lambda:us-east-1:111111111111:function:postHook".parse().unwrap()),
             probe_event: Some(b"{}".to_vec()),
             ..request()
         };
-        let output = stage.rollout(detached(rich)).await;
+        stage.with(|world| drop(world.create_function("stepHook", &[("SIM_HOOK", "Succeeded")])));
+        let output = stage.rollout(detached(rich.clone())).await.exits_as(0, "detached");
         assert!(!output.log.contains("secret"), "{}", output.log);
+        let (_, name) = stage.with(|world| world.schedules()).pop().unwrap();
+        let event = stage.aws.schedule(&name).await.unwrap().unwrap().input;
+        let read = Detached::read(serde_json::from_str(&event).unwrap()).unwrap();
+        let back = read.requests(Turn::Tick(Duration::ZERO)).unwrap().pop().unwrap();
+        let hook = |hook: &Option<rollout::hook::HookTarget>| hook.as_ref().map(rollout::hook::HookTarget::whole);
+        assert_eq!((hook(&back.step_hook), hook(&back.post_hook)), (hook(&rich.step_hook), hook(&rich.post_hook)));
+        assert_eq!(
+            (&back.probe_event, &back.keep_previous, &back.notify),
+            (&rich.probe_event, &rich.keep_previous, &rich.notify)
+        );
+        assert_eq!((&back.gates, &back.managed, &back.subject), (&rich.gates, &rich.managed, &rich.subject));
+        // The plan is the same, or the first turn would refuse it.
+        stage.sleep(70).await;
+        let note = stage.alias().await.note().unwrap();
+        assert_eq!(note.id, read.rollout_id);
     });
 }

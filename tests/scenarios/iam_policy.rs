@@ -235,11 +235,20 @@ fn a_detached_rollout() {
     );
 }
 
+const TOPIC: &str = "sns:arn:aws:sns:us-east-1:111111111111:deployments";
+
 /// What the role of the controller's function may do is what turns call, of rollouts with everything that a rollout can have.
 #[test]
 fn turns_of_detached_rollouts() {
     let hooks = ["preHook", "postHook"].map(|hook| hook.parse().unwrap());
-    let reach = Reach { hooks: hooks.to_vec(), managed_alarms: vec![errors().name], test_events: true };
+    let reach = Reach {
+        hooks: hooks.to_vec(),
+        managed_alarms: vec![errors().name],
+        test_events: true,
+        gates: true,
+        keep_previous: Some("Before".to_owned()),
+        notified: vec![TOPIC.parse().unwrap()],
+    };
     let grants = turn_permissions(&request().subject, &reach, &place());
     let mut used = BTreeSet::new();
     let mut turn = |story: &'static str, request: Request, furnish: fn(&mut World), (version, ended): (&str, &str)| {
@@ -266,7 +275,18 @@ fn turns_of_detached_rollouts() {
     };
     turn("hello", compared(), later, ("42", "promoted"));
     turn("hello-errors", request(), |_| {}, ("41", "back"));
-    let managed = Request { alarms: vec![errors().name], managed: vec![errors()], ..compared() };
+    let told = rollout::notify::Notification {
+        recipient: TOPIC.parse().unwrap(),
+        kinds: rollout::notify::NoticeKind::usual(),
+        trigger: None,
+    };
+    let managed = Request {
+        alarms: vec![errors().name],
+        managed: vec![errors()],
+        keep_previous: Some("Before".to_owned()),
+        notify: vec![told],
+        ..compared()
+    };
     turn("hello", managed, |_| {}, ("42", "promoted"));
     let signals = vec!["http=Shop/Failures{Version=${version}}/Shop/Requests{Version=${version}}".parse().unwrap()];
     turn("hello-handled-errors", Request { signals, alarms: Vec::new(), ..compared() }, |_| {}, ("41", "back"));

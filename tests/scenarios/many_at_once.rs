@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use rollout::Version;
 use rollout::event::Event;
 use rollout::plan::{Latency, Mode};
-use sim::{Effect, Fault, World};
+use sim::{CallRecord, Effect, Fault, World};
 use tokio::sync::watch;
 
 use crate::groups::{self, name, subject};
@@ -114,6 +114,23 @@ fn a_hundred_rollouts_count_their_calls_in_two_questions_a_minute() {
             assert!(*first <= 2 && later.iter().all(|count| *count == 2), "with {latency:?}: {each:?}");
         });
     }
+}
+
+/// CloudWatch answers nine questions about alarms a second, and each of a hundred members asks for its own before any traffic moves.
+#[test]
+fn a_group_of_a_hundred_is_not_refused_because_it_asks_for_its_alarms_too_fast() {
+    play(async {
+        let stage = groups::stage(100).await;
+        let quick = |request| with(request, |policy| policy.bake = Some(Duration::ZERO));
+        let quick = |request| Request { schedule: "AllAtOnce".parse().unwrap(), ..quick(request) };
+        let requests: Vec<Request> = groups::requests(100).into_iter().map(quick).collect();
+        groups::run(&stage, &requests, 7).await.exits(0);
+        groups::all_are(&stage, 100, "2", "promoted");
+        let throttled = |call: &&CallRecord| {
+            call.error.as_deref().is_some_and(|error| ["Throttling", "TooManyRequestsException"].contains(&error))
+        };
+        assert_eq!(stage.with(|world| world.log().iter().filter(throttled).count()), 0);
+    });
 }
 
 #[test]

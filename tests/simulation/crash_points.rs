@@ -77,6 +77,7 @@ pub(crate) fn story(steps: &[u16], every: u64, bake: u64) -> Story {
             metric_lag: Duration::from_secs(5),
             evaluation_delay: Duration::from_secs(5),
             quotas: true,
+            told: None,
         },
         asked: Asked {
             steps: steps.to_vec(),
@@ -88,6 +89,7 @@ pub(crate) fn story(steps: &[u16], every: u64, bake: u64) -> Story {
             blind_limit: Duration::from_mins(5),
             compares: true,
             hold_on_interrupt: false,
+            gates: Vec::new(),
         },
         bad: None,
         weather: Vec::new(),

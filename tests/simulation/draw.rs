@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use sim::Effect;
 
-use crate::story::{Act, Asked, Deed, Edit, Guarding, Manner, Scene, Story, Trouble, Weather, Wish};
+use crate::story::{Act, Asked, Deed, Edit, Guarding, Manner, Scene, Story, Told, Trouble, Weather, Wish};
 use crate::turns::Turns;
 
 /// What somebody may do to one function, by its row in `Story::draw_act`.
@@ -36,6 +36,7 @@ impl Story {
         story.count();
         story.detach();
         story.guard(span);
+        story.gate(span);
         story.acts.sort_by_key(|(at, _)| *at);
         story
     }
@@ -80,8 +81,30 @@ impl Story {
         }
         story.worsen(span);
         story.detach();
+        story.gate(span);
         story.acts.sort_by_key(|(at, _)| *at);
         story
+    }
+
+    /// Has three stories in ten wait at a gate, which people approve in time, too late or not at all, two of them at once; and two in ten tell
+    /// a page. Drawn by itself, like what makes one worse.
+    fn gate(&mut self, span: u64) {
+        let mut rng = Rng::with_seed(self.seed.rotate_left(23) ^ 0x6a7e);
+        let pages = [Told::Takes, Told::Fails, Told::Hangs, Told::IsNotThere];
+        self.scene.told = if rng.f64() < 0.2 { Some(pages[rng.usize(..pages.len())]) } else { None };
+        let elsewhere = self.turns.is_some() || self.guard != Guarding::No;
+        if rng.f64() >= 0.3 || self.scene.first || elsewhere {
+            return;
+        }
+        let lasts = rng.u64(5..120);
+        let share = self.asked.steps[rng.usize(..self.asked.steps.len())];
+        self.asked.gates.push((share, Duration::from_secs(lasts), rng.bool()));
+        for _ in 0..rng.usize(0..=2) {
+            let at = Duration::from_millis(rng.u64(0..(span + lasts) * 1_000));
+            for _ in 0..rng.usize(1..=2) {
+                self.acts.extend((0..self.many).map(|member| (at, Act::Order(member, Deed::Approve))));
+            }
+        }
     }
 
     /// Leaves the rollouts of one story in six to turns. Drawn by itself, like what makes one worse.
@@ -263,6 +286,7 @@ impl Asked {
             blind_limit: pick(rng, &[20, 60, 120]),
             compares: rng.f64() < 0.6,
             hold_on_interrupt: rng.f64() < 0.3,
+            gates: Vec::new(),
         }
     }
 }
@@ -292,6 +316,7 @@ impl Scene {
             metric_lag: Duration::from_secs(rng.u64(0..20)),
             evaluation_delay: Duration::from_secs(rng.u64(1..30)),
             quotas: rng.f64() < 0.7,
+            told: None,
         }
     }
 }

@@ -37,6 +37,9 @@ const BOUND: Duration = Duration::from_mins(2);
 const TOGETHER: Duration = Duration::from_mins(1);
 const GIVES_UP: Duration = Duration::from_mins(16);
 
+/// How long a rollout that has ended tries to tell of it.
+const TOLD: Duration = Duration::from_mins(1);
+
 /// How often the same command is run again at the end, at the most, by several functions that may be left at different places.
 const AGAIN: usize = 3;
 
@@ -260,6 +263,7 @@ impl Cast<'_> {
         let moving = self.story.scene.provisioning * 2;
         let steps = u32::try_from(asked.steps.len()).unwrap() + 4;
         let moving = moving + self.story.turns.map_or(Duration::ZERO, |turns| turns.slack() * steps);
+        let moving = moving + if self.story.scene.told.is_some() { TOLD } else { Duration::ZERO };
         self.story.calm() + moving + span + asked.suspicion() + asked.blind_limit + lease + BOUND + besides
     }
 
@@ -376,6 +380,7 @@ async fn order(stage: Stage, part: Part, member: usize, deed: Deed) -> Ended {
         Deed::Pause(span, true) => Operation::Pause { span, then: AfterPause::RollBack },
         Deed::Pause(span, false) => Operation::Pause { span, then: AfterPause::Resume },
         Deed::Resume => Operation::Resume,
+        Deed::Approve => Operation::Approve,
         Deed::Promote => Operation::Promote,
         Deed::PromoteNow => Operation::PromoteNow,
         Deed::Abort => Operation::Abort,

@@ -7,13 +7,16 @@ use std::time::Duration;
 use aws::Aws;
 use controller::{GUARD, Guard, Request};
 use rollout::admission::TakeoverOptions;
+use rollout::gate::Gate;
+use rollout::note::AfterPause;
+use rollout::notify::{NoticeKind, Notification};
 use rollout::plan::{Analysis, Mode, OnInterrupt, Preexisting};
 use rollout::policy::Policy;
 use rollout::{Schedule, Subject, Version, Weight};
-use sim::{Account, Event, Time, World};
+use sim::{Account, Event, Time, WebPage, World};
 
 use crate::harness::{Part, Sleeper, opening};
-use crate::story::{Guarding, Manner, Story, Trouble, Wish};
+use crate::story::{Guarding, Manner, Story, Told, Trouble, Wish};
 
 pub(crate) const ALIAS: &str = "live";
 
@@ -92,6 +95,12 @@ pub(crate) fn furnish(story: &Story, opened: Time) -> World {
         ..sim::Settings::served()
     };
     let mut world = World::new(settings, story.seed, opened - Duration::from_mins(3));
+    match scene.told {
+        Some(Told::Takes) => world.put_page(PAGE, WebPage::new(200, "")),
+        Some(Told::Fails) => world.put_page(PAGE, WebPage::new(500, "")),
+        Some(Told::Hangs) => world.put_page(PAGE, WebPage::silent()),
+        Some(Told::IsNotThere) | None => {}
+    }
     if story.guard != Guarding::No {
         world.create_guard(GUARD);
     }
@@ -153,6 +162,17 @@ pub(crate) fn requests(story: &Story, wish: Wish) -> Vec<Request> {
     (0..story.many).rev().map(|member| request(story, member, wish)).collect()
 }
 
+const PAGE: &str = "https://hooks.example/told";
+
+fn told() -> Notification {
+    Notification { recipient: PAGE.parse().unwrap(), kinds: NoticeKind::ALL.to_vec(), trigger: None }
+}
+
+fn gate(&(share, lasts, back): &(u16, Duration, bool)) -> Gate {
+    let then = if back { AfterPause::RollBack } else { AfterPause::Resume };
+    Gate { weight: Weight::from_basis_points(share * 100).unwrap(), lasts, then }
+}
+
 fn request(story: &Story, member: usize, wish: Wish) -> Request {
     let (scene, asked) = (&story.scene, story.asked_by(wish));
     let [pre_hook, post_hook] = story.hooks(member).map(|(hook, manner)| manner.map(|_| hook.parse().unwrap()));
@@ -176,6 +196,9 @@ fn request(story: &Story, member: usize, wish: Wish) -> Request {
             .collect(),
         pre_hook,
         post_hook,
+        gates: asked.gates.iter().map(gate).collect(),
+        notify: scene.told.iter().map(|_| told()).collect(),
+        notice: report::notice,
         takeover: TakeoverOptions {
             take_over: matches!(wish, Wish::TakeOver | Wish::Replan),
             replan: wish == Wish::Replan,

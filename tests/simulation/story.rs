@@ -65,6 +65,17 @@ pub(crate) struct Scene {
     pub(crate) metric_lag: Duration,
     pub(crate) evaluation_delay: Duration,
     pub(crate) quotas: bool,
+    /// How whoever is to be told of it takes that, where anybody is.
+    pub(crate) told: Option<Told>,
+}
+
+/// How a page takes what it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Takes,
+    Fails,
+    Hangs,
+    IsNotThere,
 }
 
 /// How a hook answers.
@@ -107,6 +118,8 @@ pub(crate) struct Asked {
     /// Whether the calls of both versions are compared.
     pub(crate) compares: bool,
     pub(crate) hold_on_interrupt: bool,
+    /// Where it waits for an approval: at which share in percent, for how long, and whether it goes back where nobody approves.
+    pub(crate) gates: Vec<(u16, Duration, bool)>,
 }
 
 /// Calls that go wrong for a while.
@@ -181,6 +194,7 @@ pub(crate) enum Deed {
     /// Pause for so long, and then go back or go on.
     Pause(Duration, bool),
     Resume,
+    Approve,
     Promote,
     PromoteNow,
     Abort,
@@ -235,7 +249,7 @@ impl Story {
     pub(crate) fn undisturbed(&self) -> bool {
         let own = |act: &Act| matches!(act, Act::Start(0, _) | Act::Flap(..));
         let starts = self.acts.iter().filter(|(_, act)| matches!(act, Act::Start(..))).count();
-        self.weather.is_empty() && starts == 1 && self.acts.iter().all(|(_, act)| own(act))
+        self.weather.is_empty() && self.asked.gates.is_empty() && starts == 1 && self.acts.iter().all(|(_, act)| own(act))
     }
 
     /// What is wrong with a function, if anything is.
@@ -290,12 +304,13 @@ impl Asked {
     fn other(&self) -> Self {
         let steps = if self.steps == [50, 100] { vec![30, 70, 100] } else { vec![50, 100] };
         let half = |span: Duration, more| Duration::from_secs(span.as_secs() / 2 + more);
-        Self { steps, every: half(self.every, 3), bake: half(self.bake, 5), ..self.clone() }
+        Self { steps, every: half(self.every, 3), bake: half(self.bake, 5), gates: Vec::new(), ..self.clone() }
     }
 
     /// How long it takes when nothing holds it up, hooks not counted.
     pub(crate) fn span(&self) -> Duration {
-        self.every * u32::try_from(self.steps.len() - 1).unwrap() + self.bake
+        let waits: Duration = self.gates.iter().map(|(_, lasts, _)| *lasts).sum();
+        self.every * u32::try_from(self.steps.len() - 1).unwrap() + self.bake + waits
     }
 
     /// How long suspicions may hold it up, as the program promises.

@@ -6,4 +6,5 @@ pub(crate) mod common;
 pub(crate) mod config_args;
 mod policy_args;
 pub(crate) mod rollout;
+pub(crate) mod team_args;
 pub(crate) mod values;

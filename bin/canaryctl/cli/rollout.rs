@@ -12,6 +12,7 @@ use super::analysis_args::AnalysisArgs;
 use super::artifact_args::ArtifactArgs;
 use super::common::Common;
 use super::policy_args::PolicyArgs;
+use super::team_args::TeamArgs;
 use super::values::{Alarm, alarm, duration, image, percent, version_description};
 
 /// Roll out a new version of a function step by step
@@ -78,6 +79,8 @@ pub(crate) struct Rollout {
     #[arg(long = "check", value_name = "HOOK", help_heading = "Hooks")]
     pub(crate) checks: Vec<String>,
     #[command(flatten)]
+    pub(crate) teams: TeamArgs,
+    #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     /// Let a state machine of AWS Step Functions roll back if this process stops; its name or ARN, `canaryctl-guard` if none is given.
     /// `canaryctl guard template` prints what to deploy
@@ -91,6 +94,9 @@ pub(crate) struct Rollout {
     /// whatever runs `canaryctl tick` with the same options once a minute
     #[arg(long, value_name = "FUNCTION", num_args = 0..=1, require_equals = true, default_missing_value = CONTROLLER, conflicts_with = "guard", help_heading = "Detached rollouts")]
     pub(crate) detach: Option<String>,
+    /// With `--detach`, wait until the rollout is over, and exit with its code; this process may stop at any time
+    #[arg(long, requires = "detach", help_heading = "Detached rollouts")]
+    pub(crate) wait: bool,
     /// Continue an existing rollout even if its process may still be running
     #[arg(long, help_heading = "Existing rollouts")]
     pub(crate) take_over: bool,
@@ -116,7 +122,7 @@ impl Rollout {
     /// The settings of a configuration file that the command line replaces, by their keys in `canary.yml`.
     pub(crate) fn typed(&self) -> Vec<&'static str> {
         let code = self.zip.is_some() || self.image.is_some() || self.description.is_some();
-        let rows: [(bool, &[&'static str]); 9] = [
+        let rows: [(bool, &[&'static str]); 12] = [
             (self.schedule.is_some() || self.every.is_some(), &["type", "steps", "every"]),
             (!self.alarms.is_empty(), &["alarms"]),
             (!self.signals.is_empty(), &["signals"]),
@@ -124,6 +130,9 @@ impl Rollout {
             (self.step_hook.is_some(), &["stepHook"]),
             (self.post_hook.is_some(), &["postTrafficHook"]),
             (!self.checks.is_empty(), &["check"]),
+            (!self.teams.notify.is_empty(), &["notify"]),
+            (!self.teams.gates.is_empty(), &["gates"]),
+            (self.teams.keep_previous.is_some(), &["keepPrevious"]),
             (code || self.version_number.is_some(), &["version"]),
             (self.version_number.is_some(), &["currentVersion"]),
         ];

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use rollout::note::RolloutId;
+use rollout::notify::NoticeKind;
 use rollout::policy::within;
-use rollout::{Arn, Weight};
+use rollout::{Arn, Subject, Weight};
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if text == "0" {
@@ -48,6 +49,19 @@ pub(crate) fn pace(text: &str) -> Result<f64, String> {
 pub(crate) fn image(text: &str) -> Result<String, String> {
     let sound = !text.is_empty() && text.len() <= 1024 && text.bytes().all(|byte| byte.is_ascii_graphic());
     if sound { Ok(text.to_owned()) } else { Err("expected the URI of an image, without spaces".to_owned()) }
+}
+
+/// A percentage, with its sign or without.
+pub(crate) fn share(text: &str) -> Result<Weight, String> {
+    percent(text.trim().trim_end_matches('%'))
+}
+
+pub(crate) fn alias_name(text: &str) -> Result<String, String> {
+    Subject::parse("function", Some(text)).map(|subject| subject.alias).map_err(|error| error.to_string())
+}
+
+pub(crate) fn notice_kind(text: &str) -> Result<NoticeKind, String> {
+    NoticeKind::named(text).ok_or_else(|| format!("the kinds are {}", NoticeKind::WORDS.join(", ")))
 }
 
 pub(crate) fn rollout_id(text: &str) -> Result<RolloutId, String> {

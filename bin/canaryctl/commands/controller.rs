@@ -3,13 +3,14 @@
 use clap::{Args, Subcommand, ValueEnum};
 use controller::port::SCHEDULE_GROUP;
 use controller::{CONTROLLER, GUARD, Grant, Place, Reach, scheduler_role, turn_permissions};
+use rollout::notify::Recipient;
 use rollout::price::MEMORY_MB;
 use rollout::target::{Qualified, Subject};
 use serde_json::{Map, Value, json};
 
 use super::guard;
 use super::iam_policy::add;
-use crate::cli::values::image;
+use crate::cli::values::{alias_name, image};
 use crate::error::Failure;
 use crate::ui::print::print_json;
 
@@ -56,6 +57,15 @@ pub(crate) struct ControllerTemplate {
     /// Also let it send test events to the functions' versions (`--on-low-traffic probe`)
     #[arg(long)]
     test_events: bool,
+    /// Also let it read approvals (`--gate`)
+    #[arg(long)]
+    gates: bool,
+    /// Also let it put this alias on the version before (`--keep-previous`)
+    #[arg(long, value_name = "ALIAS", value_parser = alias_name)]
+    keep_previous: Option<String>,
+    /// A topic or a bus that rollouts notify: `sns:TOPIC_ARN`, or `events:BUS`; may be given several times
+    #[arg(long = "rollout-notify", value_name = "TARGET")]
+    notified_of_rollouts: Vec<Recipient>,
     /// Where the function's code is: a bucket in the same Region, and the key of the ZIP file
     #[arg(long, value_name = "BUCKET/KEY", value_parser = s3, conflicts_with = "image")]
     s3: Option<(String, String)>,
@@ -159,7 +169,14 @@ fn invocations() -> Value {
 
 /// What a turn of any rollout of the functions may call.
 fn role(args: &ControllerTemplate) -> Value {
-    let reach = Reach { hooks: args.hooks.clone(), managed_alarms: args.managed_alarms.clone(), test_events: args.test_events };
+    let reach = Reach {
+        hooks: args.hooks.clone(),
+        managed_alarms: args.managed_alarms.clone(),
+        test_events: args.test_events,
+        gates: args.gates,
+        keep_previous: args.keep_previous.clone(),
+        notified: args.notified_of_rollouts.clone(),
+    };
     let own = |name: &str| Some(format!("${{AWS::{name}}}"));
     let place = Place { partition: own("Partition"), region: own("Region"), account: own("AccountId"), stack: None };
     let mut grants: Vec<Grant> = Vec::new();

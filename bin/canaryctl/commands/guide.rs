@@ -19,15 +19,18 @@ pub(crate) struct Guide {
 }
 
 /// The pages by name, in the order in which people meet them.
-const PAGES: [(&str, &str); 14] = [
+const PAGES: &[(&str, &str)] = &[
+    ("install", include_str!("../guide/install.md")),
     ("first-rollout", include_str!("../guide/first-rollout.md")),
     ("project", include_str!("../guide/project.md")),
     ("ci", include_str!("../guide/ci.md")),
     ("guard", include_str!("../guide/guard.md")),
+    ("detached", include_str!("../guide/detached.md")),
     ("incident", include_str!("../guide/incident.md")),
     ("watching", include_str!("../guide/watching.md")),
     ("hooks", include_str!("../guide/hooks.md")),
     ("groups", include_str!("../guide/groups.md")),
+    ("teams", include_str!("../guide/teams.md")),
     ("stacks", include_str!("../guide/stacks.md")),
     ("serverless", include_str!("../guide/serverless.md")),
     ("permissions", include_str!("../guide/permissions.md")),

@@ -23,6 +23,7 @@ mod simulate;
 mod stack;
 mod status;
 pub(crate) mod tick;
+mod wait;
 mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -38,7 +39,7 @@ use self::iam_policy::IamPolicy;
 use self::import::Import;
 use self::init::Init;
 use self::logs::Logs;
-use self::operate::{Abort, Aim, Pause, Promote};
+use self::operate::{Abort, Pause, Promote, Resume};
 use self::pin::Pin;
 use self::replay::{Explain, Replay, Verify};
 use self::rollback::Rollback;
@@ -80,9 +81,7 @@ pub(crate) enum Command {
     Rollback(Rollback),
     Status(Status),
     Pause(Pause),
-    /// Resume a paused rollout
-    #[command(after_help = "Examples:\n  canaryctl resume hello")]
-    Resume(Aim),
+    Resume(Resume),
     Promote(Promote),
     Abort(Abort),
     Pin(Pin),
@@ -137,7 +136,7 @@ impl Command {
             Self::Rollback(args) => &mut args.common,
             Self::Status(args) => &mut args.common,
             Self::Pause(args) => &mut args.aim.common,
-            Self::Resume(args) => &mut args.common,
+            Self::Resume(args) => &mut args.aim.common,
             Self::Promote(args) => &mut args.aim.common,
             Self::Abort(args) => &mut args.aim.common,
             Self::Pin(args) => &mut args.common,

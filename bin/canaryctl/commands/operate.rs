@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use controller::port::Cloud;
-use controller::{Ordered, ROLLBACK_LIMIT, operate};
+use controller::{Ordered, ROLLBACK_LIMIT, operate, sign_approval};
+use rollout::Alias;
 use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::Operation;
 use rollout::target::Subject;
@@ -15,7 +16,7 @@ use super::rollback::BulkRollbackRun;
 use crate::cli::common::Common;
 use crate::cli::values::{limit, rollout_id};
 use crate::error::Failure;
-use crate::session;
+use crate::session::{self, Session};
 use crate::target::needs::Needs;
 use crate::target::resolve::{Located, locate, locate_all};
 use crate::ui::print::{print_info, print_result};
@@ -46,6 +47,20 @@ pub(crate) struct Pause {
     /// What to do after the pause
     #[arg(long, value_name = "WHAT", default_value = "resume", value_parser = PossibleValuesParser::new(AfterPause::WORDS).map(|word| AfterPause::named(&word).unwrap_or(AfterPause::Resume)))]
     pub(crate) then: AfterPause,
+    #[command(flatten)]
+    pub(crate) aim: Aim,
+}
+
+/// Resume a paused rollout, or approve a gate
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  canaryctl resume hello
+  canaryctl resume hello --gate")]
+pub(crate) struct Resume {
+    /// Approve the gate at which the rollout waits; a manual pause is not ended
+    #[arg(long)]
+    pub(crate) gate: bool,
     #[command(flatten)]
     pub(crate) aim: Aim,
 }
@@ -94,8 +109,8 @@ pub(crate) async fn pause(args: Pause) -> Result<u8, Failure> {
     carry_out(Operation::Pause { span: args.span, then: args.then }, args.aim, None).await
 }
 
-pub(crate) async fn resume(args: Aim) -> Result<u8, Failure> {
-    carry_out(Operation::Resume, args, None).await
+pub(crate) async fn resume(args: Resume) -> Result<u8, Failure> {
+    carry_out(if args.gate { Operation::Approve } else { Operation::Resume }, args.aim, None).await
 }
 
 pub(crate) async fn promote(args: Promote) -> Result<u8, Failure> {
@@ -164,6 +179,10 @@ async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId
     while let (Ordered::Refused(..), Some(another)) = (&ordered, meant.next()) {
         ordered = order(another).await;
     }
+    let by = match &ordered {
+        Ordered::Done(alias, _) if operation == Operation::Approve => approved(&session, &subject, alias).await,
+        Ordered::Done(..) | Ordered::Already(_) | Ordered::Refused(..) | Ordered::Unconfirmed(..) => None,
+    };
     let (code, outcome, text) = match &ordered {
         Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}\n", alias.traffic())),
         Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}\n")),
@@ -175,8 +194,25 @@ async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId
     };
     print_result(args.common.output, code, &text, || {
         let reason = json!({ "kind": outcome, "detail": text.trim_end() });
-        let fields = json!({ "outcome": outcome, "exit_code": code, "reason": reason });
+        let mut fields = json!({ "outcome": outcome, "exit_code": code, "reason": reason });
+        if let Some(by) = &by {
+            fields["approved_by"] = by.as_str().into();
+        }
         report::object("outcome", session.aws.time(), &subject, fields)
     });
     Ok(code)
+}
+
+/// Leaves the name of whoever approved a gate for its rollout; that it could not is no failure of the approval.
+async fn approved(session: &Session, subject: &Subject, alias: &Alias) -> Option<String> {
+    match sign_approval(&session.aws, subject, alias.note()?.id).await {
+        Ok(who) => {
+            print_info(&format!("approved by {who}\n"));
+            Some(who)
+        }
+        Err(error) => {
+            print_info(&format!("the rollout's record does not have who approved it: {error}\n"));
+            None
+        }
+    }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 use controller::port::{AliasSnapshot, Clock, Cloud};
-use controller::{Budget, Budgeted, Interrupt, Order, Ordered, Pruned, Rollback as Ended, operate, pruned, rollback};
+use controller::{
+    Budget, Budgeted, Interrupt, Order, Ordered, Pruned, Rollback as Ended, kept_version, operate, pruned, rollback,
+};
 use futures_util::future::join_all;
 use rollout::alias::alias_state;
 use rollout::bulk_rollback::{BulkRollback, Found, bulk_rollback};
@@ -16,7 +18,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use crate::cli::common::{Common, Output};
-use crate::cli::values::limit;
+use crate::cli::values::{alias_name, limit};
 use crate::clock::RuntimeClock;
 use crate::error::Failure;
 use crate::signals;
@@ -46,6 +48,9 @@ pub(crate) struct Rollback {
     /// Roll back to this version, no matter what the last rollout was
     #[arg(long, value_name = "N", requires = "function")]
     pub(crate) to: Option<Version>,
+    /// If there is no record of the last rollout: roll back to the version that this alias keeps [default: `keepPrevious` of the file]
+    #[arg(long, value_name = "ALIAS", value_parser = alias_name)]
+    pub(crate) previous: Option<String>,
     /// How long to retry
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = limit)]
     pub(crate) timeout: Duration,
@@ -66,11 +71,22 @@ pub(crate) async fn run(args: Rollback) -> Result<u8, Failure> {
     if args.common.stands_for_all(args.function.as_deref()) {
         return all(&args).await;
     }
-    let Located { subject, session, .. } = locate(args.function.as_deref(), &args.common, Needs::NameInAnIncident).await?;
+    let located = locate(args.function.as_deref(), &args.common, Needs::NameInAnIncident).await?;
+    let said = located.settings().and_then(|said| said.keep_previous.as_ref()).map(|at| at.value.clone());
+    let Located { subject, session, .. } = located;
     let identity = session.identity(&subject);
-    let order = Order { subject, to: args.to, limit: args.timeout, identity };
+    let mut order = Order { subject, to: args.to, limit: args.timeout, identity };
     let mut signals = signals::listen().subscribe();
-    Ok(carry_out(&session.aws, session.clock, order, &mut signals).await.print(args.common.output))
+    let mut report = carry_out(&session.aws, session.clock, order.clone(), &mut signals).await;
+    // Only where the alias itself does not say what the version before was.
+    if let (Ended::Nothing(_), None, Some(name)) = (&report.ended, order.to, args.previous.or(said))
+        && let Some(version) = kept_version(&session.aws, &order.subject, &name).await
+    {
+        print_info(&format!("no earlier rollout is recorded: rolling back to {version}, which the alias `{name}` keeps\n"));
+        order.to = Some(version);
+        report = carry_out(&session.aws, session.clock, order, &mut signals).await;
+    }
+    Ok(report.print(args.common.output))
 }
 
 /// Rolls back, and stops only at a second signal.

@@ -1,10 +1,12 @@
 //! `canaryctl rollout`: one function, or several together or separately, and their exit code.
 
 use controller::{Budget, Budgeted, Identity, Interrupt, Request, shortest_poll};
+use rollout::Subject;
 use rollout::event::Event;
 use rollout::plan::OnInterrupt;
 use tokio::sync::watch;
 
+use super::wait::until_over;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 use crate::session::Session;
@@ -52,7 +54,12 @@ async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::S
     let rollout = controller::rollout(&cloud, &session.clock, &request, identity, stop.subscribe(), &mut emit);
     let (ending, left) = console.beside(reporters.keys(), rollout).await;
     reporters.end();
-    Ok(left.settle(ending.exit_code).await)
+    let code = left.settle(ending.exit_code).await;
+    if args.wait && code == 0 {
+        let ended = [(request.subject.clone(), &ending)];
+        return Ok(until_over(session, &ended, request.poll, stop.subscribe()).await);
+    }
+    Ok(code)
 }
 
 async fn together(
@@ -66,9 +73,15 @@ async fn together(
         request.concurrent_rollouts = at_a_time;
     }
     let reporters = Reporters::start(args.common.output, &args.artifacts, session.clock, requests.len())?;
-    let budget = Budget::looking_every(requests[0].poll.max(shortest_poll(at_a_time)));
+    let poll = requests[0].poll.max(shortest_poll(at_a_time));
+    let budget = Budget::looking_every(poll);
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut emit = |event: &Event| reporters.emit(event);
+    let mut subjects: Vec<Subject> = requests.iter().map(|request| request.subject.clone()).collect();
+    if !args.several.each {
+        // As one, they end in the order of their names.
+        subjects.sort_by_key(ToString::to_string);
+    }
     let ended = if args.several.each {
         let identities = requests.iter().map(|request| session.identity(&request.subject)).collect::<Vec<Identity>>();
         let requests: Vec<(Request, Identity)> = requests.into_iter().zip(identities).collect();
@@ -78,6 +91,10 @@ async fn together(
         controller::group(&cloud, &session.clock, &requests, identity, stop.subscribe(), &mut emit).await
     };
     drop(reporters);
+    if args.wait && ended.exit_code == 0 {
+        let endings: Vec<_> = subjects.into_iter().zip(&ended.endings).collect();
+        return Ok(until_over(session, &endings, poll, stop.subscribe()).await);
+    }
     Ok(ended.exit_code)
 }
 

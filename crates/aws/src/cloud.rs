@@ -13,9 +13,9 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, InvocationType, LogType, State as LambdaState};
 use controller::GuardExecution;
 use controller::port::{
-    AlarmRule, AliasSnapshot, Answer, Baseline, Call, Cloud, Code, Configuration, Dated, EventSource, Failure, FunctionUrl,
-    GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts, Revision,
-    ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, VersionPair, Watch, Write,
+    AlarmRule, AliasSnapshot, Answer, Baseline, BusEvent, Call, Cloud, Code, Configuration, Dated, EventSource, Failure,
+    FunctionUrl, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts,
+    Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, TopicMessage, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -465,6 +465,18 @@ impl Cloud for Aws {
 
     async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Answer<HttpHookResponse> {
         self.send(url, payload, limit).await
+    }
+
+    async fn publish_message(&self, message: &TopicMessage) -> Answer<()> {
+        self.publish_to_topic(message).await
+    }
+
+    async fn put_on_bus(&self, event: &BusEvent) -> Answer<()> {
+        self.put_events(event).await
+    }
+
+    async fn caller(&self) -> Answer<String> {
+        self.who().await
     }
 
     async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Answer<()> {

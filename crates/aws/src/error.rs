@@ -72,6 +72,25 @@ where
     CloudError { failure, operation, message, code }
 }
 
+/// A refusal that came with this code, which is AWS' own or none.
+pub(crate) fn refused(operation: &'static str, code: &str, status: u16, message: &str) -> CloudError {
+    let code = Some(code).filter(|code| is_own(code, status) || *code == NO_TOPIC).map(str::to_owned);
+    let message = match (&code, message) {
+        (None, _) => format!("HTTP status {status} without an AWS error code, probably from a proxy"),
+        (Some(code), "") => code.clone(),
+        (Some(_), message) => message.to_owned(),
+    };
+    let failure = if code.as_deref() == Some(NO_TOPIC) {
+        Failure::NotFound
+    } else {
+        by_answer(code.as_deref().unwrap_or_default(), status)
+    };
+    CloudError { failure, operation, message, code }
+}
+
+/// A code of SNS that looks like the words of a status.
+const NO_TOPIC: &str = "NotFound";
+
 /// What AWS' refusal means. The code is empty where there was none of AWS' own.
 fn by_answer(code: &str, status: u16) -> Failure {
     if code.is_empty() {

@@ -29,6 +29,15 @@ struct Begun {
     body: SdkBody,
 }
 
+/// A request, before anything is added to it that a connection needs.
+pub(crate) struct Outgoing {
+    /// Scheme, host and port.
+    pub(crate) origin: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
 /// Leaves the body unread: how much there is of it is for whoever answers to say.
 #[derive(Debug)]
 struct Unread;
@@ -48,45 +57,56 @@ impl DeserializeResponse for Unread {
 impl Aws {
     /// Sends `payload` to `url` and reads what it answers, all within `limit`.
     pub(crate) async fn send(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<HttpHookResponse, CloudError> {
-        let asked = async {
-            let begun = self.begin(url, payload).await?;
-            let body = read(begun.body).await.map_err(|error| unreadable(OPERATION, error))?;
-            Ok(HttpHookResponse { status: begun.status, location: begun.location, body })
-        };
-        let page = self.within(OPERATION, limit, asked).await??;
+        let headers = [("content-type", "application/json"), ("accept", "application/json")];
+        let page = self.exchange(
+            OPERATION,
+            Outgoing {
+                origin: url.origin().to_owned(),
+                path: url.secret_path().to_owned(),
+                headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+                body: payload.to_vec(),
+            },
+        );
+        let page = self.within(OPERATION, limit, page).await??;
         if page.status == 429 {
             return Err(without_code(Failure::Throttled, OPERATION, "HTTP status 429: too many requests"));
         }
         Ok(page)
     }
 
-    async fn begin(&self, url: &HookUrl, payload: &[u8]) -> Result<Begun, CloudError> {
+    /// Sends one request as it is, and reads what comes back.
+    pub(crate) async fn exchange(&self, name: &'static str, outgoing: Outgoing) -> Result<HttpHookResponse, CloudError> {
+        let begun = self.begin(name, outgoing).await?;
+        let body = read(begun.body).await.map_err(|error| unreadable(name, error))?;
+        Ok(HttpHookResponse { status: begun.status, location: begun.location, body })
+    }
+
+    async fn begin(&self, name: &'static str, outgoing: Outgoing) -> Result<Begun, CloudError> {
         let (Some(http_client), Some(time_source), Some(sleep)) =
             (self.config.http_client(), self.config.time_source(), self.config.sleep_impl())
         else {
-            return Err(unusable("no HTTP client is configured"));
+            return Err(without_code(Failure::Unsent, name, "no HTTP client is configured"));
         };
-        let (path, payload) = (url.secret_path().to_owned(), payload.to_vec());
+        let Outgoing { origin, path, headers, body } = outgoing;
         let request = move |()| -> Result<HttpRequest, BoxError> {
-            let mut request = HttpRequest::new(SdkBody::from(payload.clone()));
+            let mut request = HttpRequest::new(SdkBody::from(body.clone()));
             request.set_method("POST")?;
             request.set_uri(path.as_str())?;
-            for (name, value) in
-                [("content-type", "application/json"), ("accept", "application/json"), ("user-agent", "canaryctl")]
-            {
-                request.headers_mut().try_insert(name, value)?;
+            for (name, value) in &headers {
+                request.headers_mut().try_insert(name.clone(), value.clone())?;
             }
-            request.headers_mut().try_insert("content-length", payload.len().to_string())?;
+            request.headers_mut().try_insert("user-agent", "canaryctl")?;
+            request.headers_mut().try_insert("content-length", body.len().to_string())?;
             Ok(request)
         };
         let operation = Operation::builder()
             .service_name("hook")
-            .operation_name(OPERATION)
+            .operation_name(name)
             .behavior_version(BehaviorVersion::latest())
             .http_client(http_client)
             .time_source(time_source)
             .sleep_impl(sleep)
-            .endpoint_url(url.origin())
+            .endpoint_url(&origin)
             .no_auth()
             .no_retry()
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
@@ -94,9 +114,13 @@ impl Aws {
             .deserializer_impl::<Begun, ErrorMetadata>(Unread)
             .build();
         let answered = operation.invoke(()).await;
-        answered.map_err(
-            |error| if is_unfit(&error) { unusable("no request can be sent to this URL") } else { failed(OPERATION)(error) },
-        )
+        answered.map_err(|error| {
+            if is_unfit(&error) {
+                without_code(Failure::Unsent, name, "no request can be sent to this URL")
+            } else {
+                failed(name)(error)
+            }
+        })
     }
 }
 
@@ -120,10 +144,6 @@ async fn read(mut body: SdkBody) -> Result<Vec<u8>, BoxError> {
         }
     }
     Ok(read)
-}
-
-fn unusable(message: &str) -> CloudError {
-    without_code(Failure::Unsent, OPERATION, message)
 }
 
 const OPERATION: &str = "POST";

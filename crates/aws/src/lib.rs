@@ -21,6 +21,7 @@ mod pages;
 mod permission;
 mod schedules;
 mod signals;
+mod signed;
 mod skew;
 mod stacks;
 mod trust;

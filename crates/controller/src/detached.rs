@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rollout::hook::HookTarget;
 use rollout::note::RolloutId;
+use rollout::notify::{NoticeKind, Notification};
 use rollout::plan::Plan;
 use rollout::target::{Subject, SubjectError};
 use rollout::turn::Turn;
@@ -49,9 +50,22 @@ struct Member {
     post_hook: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     checks: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_previous: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notify: Vec<Told>,
     /// In base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     probe_event: Option<String>,
+}
+
+/// Who is told what of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Told {
+    recipient: String,
+    kinds: Vec<NoticeKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trigger: Option<String>,
 }
 
 /// Why an event is not one.
@@ -151,6 +165,8 @@ impl Member {
             step_hook: whole(&request.step_hook),
             post_hook: whole(&request.post_hook),
             checks: request.checks.iter().map(HookTarget::whole).collect(),
+            keep_previous: request.keep_previous.clone(),
+            notify: request.notify.iter().map(Told::new).collect(),
             probe_event: request.probe_event.as_ref().map(|event| BASE64_STANDARD.encode(event)),
         }
     }
@@ -159,7 +175,7 @@ impl Member {
         let hook = |text: &String| text.parse::<HookTarget>().map_err(|_| NotDetached::Unreadable("hook"));
         let named = |text: &Option<String>| text.as_ref().map(hook).transpose();
         let decoded = self.probe_event.as_ref().map(|event| BASE64_STANDARD.decode(event)).transpose();
-        let Plan { source, schedule, bake, alarms, signals, policy, group, .. } = self.plan.clone();
+        let Plan { source, schedule, bake, alarms, signals, policy, group, gates, .. } = self.plan.clone();
         let subject = Subject::parse(&self.function, Some(&self.alias))?;
         Ok(Request {
             source: Some(source),
@@ -174,7 +190,21 @@ impl Member {
             checks: self.checks.iter().map(hook).collect::<Result<_, _>>()?,
             turn: Some(turn),
             group,
+            gates,
+            keep_previous: self.keep_previous.clone(),
+            notify: self.notify.iter().map(Told::read).collect::<Result<_, _>>()?,
             ..Request::new(subject, schedule)
         })
+    }
+}
+
+impl Told {
+    fn new(Notification { recipient, kinds, trigger }: &Notification) -> Self {
+        Self { recipient: recipient.whole(), kinds: kinds.clone(), trigger: trigger.clone() }
+    }
+
+    fn read(&self) -> Result<Notification, NotDetached> {
+        let recipient = self.recipient.parse().map_err(|_| NotDetached::Unreadable("recipient of notifications"))?;
+        Ok(Notification { recipient, kinds: self.kinds.clone(), trigger: self.trigger.clone() })
     }
 }

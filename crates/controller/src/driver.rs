@@ -166,6 +166,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             let (round, ended) = self.round(before.as_ref(), seen);
             if let Some(outcome) = ended {
                 self.forget_report().await;
+                self.keep_previous(&outcome).await;
                 let evidence = self.evidence(&outcome).await;
                 return Left::ended(self.end(&outcome, &round.seen, evidence));
             }
@@ -221,6 +222,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         for what in inputs.into_iter().chain(narrate(&self.plan, before, &round)).filter(|what| !known(what)) {
             self.sink.emit(round.seen.now, self.prepared.in_full(what));
         }
+        self.approvals(before, &round);
         tracing::debug!(action = ?round.action, "decided");
         self.group.show(&self.plan, &round, ended.as_ref());
         (round, ended)

@@ -23,6 +23,7 @@ use crate::event_sink::EventSink;
 use crate::group_board::GroupBoard;
 use crate::identity::Identity;
 use crate::interrupt::{Interrupt, wait_for_signal};
+use crate::notify::notifying;
 use crate::pin::{Pinned, not_pinned, pin};
 use crate::port::{Clock, Cloud, ScheduleSpec};
 use crate::preflight::callers::PATIENCE;
@@ -64,7 +65,19 @@ pub async fn rollout<C: Cloud, K: Clock>(
     interrupt: watch::Receiver<Interrupt>,
     tell: &mut dyn FnMut(&Event),
 ) -> RolloutSummary {
-    let mut ended = Box::pin(run(cloud, clock, std::slice::from_ref(request), identity, interrupt, tell)).await;
+    let requests = std::slice::from_ref(request);
+    let run = async |tell: &mut dyn FnMut(&Event)| alone((cloud, clock), requests, identity, interrupt.clone(), tell).await;
+    notifying((cloud, clock), requests, &interrupt, tell, run).await
+}
+
+async fn alone<C: Cloud, K: Clock>(
+    (cloud, clock): (&C, &K),
+    requests: &[Request],
+    identity: Identity,
+    interrupt: watch::Receiver<Interrupt>,
+    tell: &mut dyn FnMut(&Event),
+) -> RolloutSummary {
+    let mut ended = Box::pin(run(cloud, clock, requests, identity, interrupt, tell)).await;
     ended.left.swap_remove(0).summary
 }
 
@@ -78,14 +91,27 @@ pub async fn each<C: Cloud, K: Clock>(
     interrupt: watch::Receiver<Interrupt>,
     tell: &mut dyn FnMut(&Event),
 ) -> GroupEnding {
+    let (requests, identities): (Vec<Request>, Vec<Identity>) = requests.iter().cloned().unzip();
+    let asked = (requests.as_slice(), identities.as_slice());
+    let run = async |tell: &mut dyn FnMut(&Event)| beside((cloud, clock), asked, at_a_time, interrupt.clone(), tell).await;
+    notifying((cloud, clock), &requests, &interrupt, tell, run).await
+}
+
+async fn beside<C: Cloud, K: Clock>(
+    (cloud, clock): (&C, &K),
+    (requests, identities): (&[Request], &[Identity]),
+    at_a_time: usize,
+    interrupt: watch::Receiver<Interrupt>,
+    tell: &mut dyn FnMut(&Event),
+) -> GroupEnding {
     let shared = RefCell::new(&mut *tell);
     let left = RefCell::new(Vec::new());
-    let runs = requests.iter().enumerate().map(|(place, (request, identity))| {
+    let runs = requests.iter().zip(identities).enumerate().map(|(place, (request, identity))| {
         let (shared, left, interrupt) = (&shared, &left, interrupt.clone());
         // Boxed: a rollout is much for the stack of a thread, and here are many.
         Box::pin(async move {
             let mut tell = |event: &Event| (shared.borrow_mut())(event);
-            let ending = rollout(cloud, clock, request, *identity, interrupt, &mut tell).await;
+            let ending = alone((cloud, clock), std::slice::from_ref(request), *identity, interrupt, &mut tell).await;
             if !ending.is_good() {
                 left.borrow_mut().push(place);
             }
@@ -96,8 +122,7 @@ pub async fn each<C: Cloud, K: Clock>(
     endings.sort_by_key(|(place, _)| *place);
     let endings: Vec<RolloutSummary> = endings.into_iter().map(|(_, ending)| ending).collect();
     let exit_code = exit_code(&codes(&endings), &left.borrow());
-    let requests: Vec<Request> = requests.iter().map(|(request, _)| request.clone()).collect();
-    GroupEnding { endings, exit_code }.emit(cloud.time(), &requests, false, tell)
+    GroupEnding { endings, exit_code }.emit(cloud.time(), requests, false, tell)
 }
 
 fn codes(endings: &[RolloutSummary]) -> Vec<(u8, &ReasonKind)> {
@@ -116,11 +141,14 @@ pub async fn group<C: Cloud, K: Clock>(
 ) -> GroupEnding {
     let strict = requests.iter().any(|request| request.require_change);
     let requests = members(requests);
-    let ended = Box::pin(run(cloud, clock, &requests, identity, interrupt, tell)).await;
-    let endings: Vec<RolloutSummary> = ended.left.into_iter().map(|left| left.summary).collect();
-    let nothing_new = strict && endings.iter().all(|ending| ending.outcome == OutcomeKind::Unchanged);
-    let exit_code = if nothing_new { Outcome::Refused.exit_code() } else { ended.exit_code };
-    GroupEnding { endings, exit_code }.emit(cloud.time(), &requests, true, tell)
+    let run = async |tell: &mut dyn FnMut(&Event)| {
+        let ended = Box::pin(run(cloud, clock, &requests, identity, interrupt.clone(), tell)).await;
+        let endings: Vec<RolloutSummary> = ended.left.into_iter().map(|left| left.summary).collect();
+        let nothing_new = strict && endings.iter().all(|ending| ending.outcome == OutcomeKind::Unchanged);
+        let exit_code = if nothing_new { Outcome::Refused.exit_code() } else { ended.exit_code };
+        GroupEnding { endings, exit_code }.emit(cloud.time(), &requests, true, tell)
+    };
+    notifying((cloud, clock), &requests, &interrupt, tell, run).await
 }
 
 /// What became of a rollout in one turn of it.
@@ -147,7 +175,9 @@ pub async fn tick<C: Cloud, K: Clock>(
     tell: &mut dyn FnMut(&Event),
 ) -> Vec<(Subject, Ticked)> {
     let requests = if requests.len() > 1 { members(requests) } else { requests.to_vec() };
-    let ran = Box::pin(run(cloud, clock, &requests, identity, interrupt, tell)).await;
+    let run =
+        async |tell: &mut dyn FnMut(&Event)| Box::pin(run(cloud, clock, &requests, identity, interrupt.clone(), tell)).await;
+    let ran = notifying((cloud, clock), &requests, &interrupt, tell, run).await;
     requests.iter().zip(ran.left).map(|(request, left)| (request.subject.clone(), left.ticked())).collect()
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use rollout::hook::HookTarget;
+use rollout::notify::{Notification, Recipient};
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Arn, Schedule, Signal};
@@ -47,6 +48,12 @@ pub struct Reach {
     pub managed_alarms: Vec<String>,
     /// Whether versions are sent test events.
     pub test_events: bool,
+    /// Whether rollouts wait for approvals.
+    pub gates: bool,
+    /// The alias that keeps the version before, where one does.
+    pub keep_previous: Option<String>,
+    /// Who is told of rollouts.
+    pub notified: Vec<Recipient>,
 }
 
 impl Grant {
@@ -89,8 +96,11 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         grants.push(Grant::of("Alarms", &[Call::DescribeAlarms, Call::DescribeAlarmHistory], everything()));
     }
     grants.extend(arns.managed_alarms(request.managed.iter().map(|rule| rule.name.as_str())));
+    grants.extend(arns.previous(request));
     grants.extend(arns.guard(request));
     grants.extend(arns.detach(request));
+    grants.extend(arns.notified(request));
+    grants.extend((!request.gates.is_empty()).then(|| arns.approvals()));
     if request.analysis.mode != Mode::Off || doctor {
         grants.push(Grant::of("Comparison", &[Call::GetMetricData], everything()));
     }
@@ -133,6 +143,9 @@ pub fn turn_permissions(subject: &Subject, reach: &Reach, place: &Place) -> Vec<
     (request.pre_hook, request.checks) = (hooks.first().cloned(), hooks);
     request.alarms = vec![String::new()];
     request.policy.analysis.mode = Mode::On;
+    request.keep_previous.clone_from(&reach.keep_previous);
+    let told = |recipient: &Recipient| Notification { recipient: recipient.clone(), kinds: Vec::new(), trigger: None };
+    request.notify = reach.notified.iter().map(told).collect();
     // Looked at before it begins; and a turn does not read the log of a version that another process published.
     (request.policy.allow_provisioned, request.policy.no_logs) = (true, true);
     if reach.test_events {
@@ -146,6 +159,7 @@ pub fn turn_permissions(subject: &Subject, reach: &Reach, place: &Place) -> Vec<
     grants.retain(|grant| !grant.actions.is_empty());
     let arns = Arns { subject, place };
     grants.extend(arns.managed_alarms(reach.managed_alarms.iter().map(String::as_str)));
+    grants.extend(reach.gates.then(|| arns.approvals()));
     grants.push(signals());
     grants.push(Grant::of("Schedules", &[Call::DeleteSchedule], vec![place.schedules()]));
     grants
@@ -237,6 +251,32 @@ impl Arns<'_> {
             Grant { id: "DetachRole", actions: vec!["iam:PassRole"], resources: vec![role] },
             Grant::of("DetachFunction", &[Call::GetFunctionConfiguration], vec![self.lambda(&function, None)]),
         ]
+    }
+
+    /// Who approved a gate stands in a tag of the function.
+    fn approvals(&self) -> Grant {
+        Grant::of("Approvals", &[Call::ListTags, Call::UntagResource], vec![self.function(None)])
+    }
+
+    fn previous(&self, request: &Request) -> Option<Grant> {
+        let name = request.keep_previous.as_ref()?;
+        let calls = [Call::GetAlias, Call::UpdateAlias, Call::CreateAlias];
+        Some(Grant::of("PreviousVersion", &calls, vec![self.function(None), self.function(Some(name))]))
+    }
+
+    /// A URL takes no permission.
+    fn notified(&self, request: &Request) -> Vec<Grant> {
+        let (mut topics, mut buses) = (Vec::new(), Vec::new());
+        for to in &request.notify {
+            match &to.recipient {
+                Recipient::Url(_) => {}
+                Recipient::Topic(arn) => topics.push(arn.clone()),
+                Recipient::Bus(bus) if Arn::is_meant(bus) => buses.push(bus.clone()),
+                Recipient::Bus(bus) => buses.push(self.here("events", &format!("event-bus/{bus}"))),
+            }
+        }
+        let grants = [Grant::of("Topics", &[Call::Publish], topics), Grant::of("Events", &[Call::PutEvents], buses)];
+        grants.into_iter().filter(|grant| !grant.resources.is_empty()).collect()
     }
 
     fn stack(&self) -> Option<Grant> {

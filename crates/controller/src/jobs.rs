@@ -7,6 +7,7 @@ use std::task::Poll;
 use rollout::Time;
 use rollout::comparison::Probe;
 use rollout::event::HookPhase;
+use rollout::gate::Approval;
 use rollout::memory::Memory;
 use rollout::note::{HookAttempt, Phase};
 use rollout::observation::Hook;
@@ -39,6 +40,9 @@ pub(crate) struct Jobs<'a> {
     /// What AWS says of why no invocation of the candidate is counted, once it has said something.
     pub(crate) reason: Option<String>,
     inquiry: Option<Job<'a, Option<String>>>,
+    /// Who approved a gate, once that was looked for.
+    pub(crate) approved: Option<Approval>,
+    approval: Option<Job<'a, Approval>>,
 }
 
 impl<'a> Jobs<'a> {
@@ -53,6 +57,8 @@ impl<'a> Jobs<'a> {
             probing: None,
             reason: None,
             inquiry: None,
+            approved: None,
+            approval: None,
         }
     }
 
@@ -130,6 +136,11 @@ impl<'a> Jobs<'a> {
         }
     }
 
+    /// Looks for who approved a gate.
+    pub(crate) fn look_for_approval(&mut self, looking: impl Future<Output = Approval> + 'a) {
+        self.approval = Some(Box::pin(looking));
+    }
+
     /// Ends once something has answered; never where nothing is in progress.
     pub(crate) async fn answered(&mut self) {
         tokio::select! {
@@ -139,6 +150,7 @@ impl<'a> Jobs<'a> {
                 (self.hook, self.asking) = (answered(answer, asked), None);
             }
             answer = or_never(&mut self.probing) => (self.probe, self.probing) = (answer, None),
+            who = or_never(&mut self.approval) => (self.approved, self.approval) = (Some(who), None),
             answer = or_never(&mut self.inquiry) => (self.reason, self.inquiry) = (answer, None),
         }
     }

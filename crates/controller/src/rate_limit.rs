@@ -17,9 +17,10 @@ use rollout::{Alias, Signal, Time, Version};
 use crate::batch::Gatherer;
 
 use crate::port::{
-    AlarmRule, AliasSnapshot, Baseline, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated, EventSource,
-    FunctionUrl, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm,
-    PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, VersionPair, Watch, Write,
+    AlarmRule, AliasSnapshot, Baseline, BusEvent, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated,
+    EventSource, FunctionUrl, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows,
+    ManagedAlarm, PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TopicMessage, VersionPair,
+    Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -30,6 +31,12 @@ const WAYS_BACK: f64 = 3.0;
 
 /// Reads of aliases a second, of all rollouts together.
 const ALIAS_READS: f64 = 5.0;
+
+/// Reads of alarms a second, of all rollouts together: CloudWatch answers nine, and other programs ask, too.
+const ALARM_READS: f64 = 6.0;
+
+/// One read of alarms has as many names.
+const ALARMS_A_READ: usize = 100;
 
 /// Calls that were not used, and refill by the second.
 #[derive(Debug)]
@@ -74,6 +81,7 @@ pub struct Budget {
     calls: RefCell<Bucket>,
     ways_back: RefCell<Bucket>,
     alias_reads: RefCell<Bucket>,
+    alarm_reads: RefCell<Bucket>,
     counts: Gatherer<VersionPair, PairCounts>,
     alarms: Gatherer<String, Option<AlarmSeen>>,
 }
@@ -88,9 +96,10 @@ impl Default for Budget {
 impl Budget {
     /// For rollouts that look so often.
     pub fn looking_every(poll: Duration) -> Self {
-        let [calls, ways_back, alias_reads] = [CALLS, WAYS_BACK, ALIAS_READS].map(|rate| RefCell::new(Bucket::new(rate)));
+        let [calls, ways_back, alias_reads, alarm_reads] =
+            [CALLS, WAYS_BACK, ALIAS_READS, ALARM_READS].map(|rate| RefCell::new(Bucket::new(rate)));
         let (counts, alarms) = (Gatherer::new(COUNTS_EVERY, COUNTS_SERVE), Gatherer::new(poll, poll));
-        Self { calls, ways_back, alias_reads, counts, alarms }
+        Self { calls, ways_back, alias_reads, alarm_reads, counts, alarms }
     }
 }
 
@@ -123,6 +132,7 @@ impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
                 self.take(&self.budget.alias_reads).await;
                 self.take(&self.budget.calls).await;
             }
+            CallLimit::AlarmRead => self.take(&self.budget.alarm_reads).await,
         }
     }
 }
@@ -193,6 +203,9 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         GetQueryResults: query_results(id: &str) -> Option<LogRows>;
         StopQuery: stop_query(id: &str) -> ();
         GetMetricData: throttles(subject: &Subject, version: Version, from: Time) -> (f64, f64);
+        Publish: publish_message(message: &TopicMessage) -> ();
+        PutEvents: put_on_bus(event: &BusEvent) -> ();
+        GetCallerIdentity: caller() -> String;
         DescribeStackResource: resource(stack: &str, logical_id: &str) -> Option<String>;
         DescribeStackResources: stack_with(physical_id: &str) -> Option<StackResources>;
         DescribeStacks: root_stack(stack: &str) -> Option<String>;
@@ -218,11 +231,16 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     }
 
     async fn alarms(&self, names: &[String], known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
-        let send = async |names: Vec<String>| match self.cloud.alarms(&names, known).await {
-            Ok(Dated { answer, .. }) => {
-                names.iter().map(|name| Ok(answer.iter().find(|alarm| alarm.name == *name).cloned())).collect()
+        let send = async |names: Vec<String>| {
+            let mut found = Vec::new();
+            for some in names.chunks(ALARMS_A_READ) {
+                self.turn(Call::DescribeAlarms).await;
+                match self.cloud.alarms(some, known).await {
+                    Ok(Dated { answer, .. }) => found.extend(answer),
+                    Err(error) => return vec![Err(error); names.len()],
+                }
             }
-            Err(error) => vec![Err(error); names.len()],
+            names.iter().map(|name| Ok(found.iter().find(|alarm| alarm.name == *name).cloned())).collect()
         };
         let Dated { at, answer } = self.budget.alarms.ask((self.cloud, self.clock), names, known, send).await;
         let alarms = answer.into_iter().collect::<Result<Vec<_>, _>>()?;

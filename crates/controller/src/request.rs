@@ -6,8 +6,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rollout::admission::TakeoverOptions;
+use rollout::event::Event;
+use rollout::gate::Gate;
 use rollout::hook::HookTarget;
 use rollout::note::{Owner, RolloutId};
+use rollout::notify::{Message, Notification};
 use rollout::plan::{Entry, Mode, Plan, Source};
 use rollout::policy::Policy;
 use rollout::target::Subject;
@@ -20,6 +23,9 @@ use sha2::{Digest, Sha256};
 use crate::alias_stack::ReadTemplate;
 use crate::guard::Guard;
 use crate::port::{AlarmRule, Code};
+
+/// What a recipient is sent of an event of the rollout with this id, if anything.
+pub type Notice = fn(&Notification, &Event, &str) -> Option<Message>;
 
 /// A rollout, as asked for.
 #[derive(Clone, Debug)]
@@ -76,6 +82,14 @@ pub struct Request {
     pub group: Vec<String>,
     /// How a stack's template is read.
     pub read_template: ReadTemplate,
+    /// The alias that is put on the version that was stable, once another is promoted.
+    pub keep_previous: Option<String>,
+    /// Where the schedule waits for a person.
+    pub gates: Vec<Gate>,
+    /// Who is told of it.
+    pub notify: Vec<Notification>,
+    /// What each of these is sent.
+    pub notice: Notice,
     /// What is worth knowing of where all this was said: told with the warnings.
     pub notes: Vec<String>,
 }
@@ -118,6 +132,10 @@ impl Request {
             group: Vec::new(),
             signals: Vec::new(),
             read_template: |text| serde_json::from_str(text).ok(),
+            keep_previous: None,
+            gates: Vec::new(),
+            notify: Vec::new(),
+            notice: |_, _, _| None,
             notes: Vec::new(),
         }
     }
@@ -149,6 +167,7 @@ impl Request {
             checks: self.checks.iter().map(ToString::to_string).collect(),
             group: self.group.clone(),
             signals: self.signals.clone(),
+            gates: self.gates.clone(),
         }
     }
 }

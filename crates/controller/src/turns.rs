@@ -14,6 +14,7 @@ use crate::group::{Ticked, tick};
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::port::{Clock, Cloud, CloudError};
+use crate::request::Notice;
 
 /// What came of one invocation.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ pub struct Continued {
 pub async fn continue_detached<C: Cloud, K: Clock>(
     cloud: &C,
     clock: &K,
-    (detached, lasts): (&Detached, Duration),
+    (detached, lasts, notice): (&Detached, Duration, Notice),
     identity: Identity,
     interrupt: watch::Receiver<Interrupt>,
     tell: &mut dyn FnMut(&Event),
@@ -39,7 +40,7 @@ pub async fn continue_detached<C: Cloud, K: Clock>(
     let mut requests = detached.requests(Turn::Tick(lasts))?;
     let count = requests.len();
     for request in &mut requests {
-        request.concurrent_rollouts = count;
+        (request.concurrent_rollouts, request.notice) = (count, notice);
     }
     let ticked = Box::pin(tick(cloud, clock, &requests, identity, interrupt, tell)).await;
     let over = ticked.iter().all(|(_, ticked)| matches!(ticked, Ticked::Ended(_) | Ticked::Idle(_)));

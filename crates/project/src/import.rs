@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use rollout::format::exact;
+use rollout::gate::Gate;
 use rollout::signal::SignalSource;
 use rollout::target::Qualified;
 use rollout::{Schedule, Signal, Weight};
 
 use crate::alarm::{Alarm, Comparison, Definition, LAMBDA, MissingData};
 use crate::finding::{Note, NoteKind};
+use crate::notify::{Addressee, Notify, written};
 use crate::settings::{Analysis, FunctionRef, FunctionSettings, Hook, Project};
 
 /// The `canary.yml` that is equal to a project.
@@ -130,10 +132,46 @@ fn function(out: &mut Lines, settings: &FunctionSettings) {
         settings.checks.iter().for_each(|at| out.line(format_args!("- {}", hook(&at.value))));
         out.close();
     }
+    if !settings.gates.is_empty() {
+        out.open("gates");
+        settings.gates.iter().for_each(|at| gate(out, &at.value));
+        out.close();
+    }
+    out.pairs([("keepPrevious", settings.keep_previous.as_ref().map(|alias| text(&alias.value)))]);
+    if !settings.notify.is_empty() {
+        out.open("notify");
+        settings.notify.iter().for_each(|at| notify(out, &at.value));
+        out.close();
+    }
     for (key, at) in settings.options.iter() {
         out.pair(key, &at.value.to_string());
     }
     analysis(out, &settings.analysis);
+}
+
+fn gate(out: &mut Lines, gate: &Gate) {
+    out.line(format_args!("- at: {}", gate.weight.percent()));
+    out.depth += 1;
+    out.pairs([("for", Some(exact(gate.lasts))), ("then", Some(gate.word().to_owned()))]);
+    out.depth -= 1;
+}
+
+fn notify(out: &mut Lines, notify: &Notify) {
+    let to = &notify.to;
+    let alone = notify.on.is_empty() && notify.trigger.is_none();
+    let first = match to {
+        Addressee::LogicalId(id) => format!("logicalId: {}", text(id)),
+        Addressee::Known(_) | Addressee::Environment(_) if alone => return out.line(format_args!("- {}", text(&written(to)))),
+        Addressee::Known(_) | Addressee::Environment(_) => format!("to: {}", text(&written(to))),
+    };
+    out.line(format_args!("- {first}"));
+    out.depth += 1;
+    let kinds: Vec<&str> = notify.on.iter().map(|kind| kind.word()).collect();
+    out.pairs([
+        ("on", (!kinds.is_empty()).then(|| format!("[{}]", kinds.join(", ")))),
+        ("trigger", notify.trigger.as_ref().map(|name| text(name))),
+    ]);
+    out.depth -= 1;
 }
 
 /// A name, where the schedule has one; else its steps.

@@ -379,7 +379,7 @@ pub(crate) const MOST_NAMED: usize = 1000;
 const OF_ITS_NAME: [&str; 3] = ["name", "logicalId", "alias"];
 
 const ELSEWHERE: [(&str, &str); 5] = [
-    ("triggerConfigurations", "canaryctl does not send SNS messages: use its exit code or `--output json`"),
+    ("triggerConfigurations", "write `notify: [sns:TOPIC_ARN]`"),
     ("codeDeployRole", "canaryctl needs neither CodeDeploy nor a role: remove it"),
     ("schedule", "write the schedule under `type`, or under `steps` and `every`"),
     ("preHook", "did you mean `preTrafficHook`?"),

@@ -250,6 +250,9 @@ impl<'a> Reader<'a> {
         };
         settings.alarms = self.about("alarms", |reader| reader.alarms(preference));
         (settings.pre_hook, settings.post_hook) = self.hooks(preference);
+        let [own, global] = layered(preference, "TriggerConfigurations");
+        let triggers = [global, own].into_iter().flatten();
+        settings.notify = self.about("notify", |reader| triggers.flat_map(|node| reader.triggers(node)).collect());
         self.ignored_keys(preference);
         Some(settings)
     }
@@ -398,10 +401,6 @@ impl<'a> Reader<'a> {
             let (message, hint) = match key.text.as_str() {
                 known if KEYS.contains(&known) => continue,
                 "Role" => ("`Role`: canaryctl does not use CodeDeploy; it uses your credentials".to_owned(), None),
-                "TriggerConfigurations" => {
-                    let hint = "use its exit code or `--output json`".to_owned();
-                    ("`TriggerConfigurations`: canaryctl does not send SNS messages".to_owned(), Some(hint))
-                }
                 "PassthroughCondition" => ("`PassthroughCondition` only affects the stack".to_owned(), None),
                 strange => {
                     let hint = self.found.did_you_mean(strange, KEYS);
@@ -442,7 +441,7 @@ fn layered<'a>(preference: Preference<'a>, key: &str) -> [Option<&'a Node>; 2] {
 }
 
 const HOOKS: [&str; 2] = ["PreTraffic", "PostTraffic"];
-const KEYS: [&str; 4] = ["Enabled", "Type", "Alarms", "Hooks"];
+const KEYS: [&str; 5] = ["Enabled", "Type", "Alarms", "Hooks", "TriggerConfigurations"];
 /// The variables in which AWS' tools look for a Region.
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// What parameters are called that select a stage.

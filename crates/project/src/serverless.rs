@@ -275,10 +275,7 @@ impl<'a> Reader<'a> {
                 let alarms = self.about("alarms", |reader| reader.canary_alarms(node, settings));
                 settings.alarms.extend(alarms);
             }
-            "triggerConfigurations" => {
-                let hint = "use its exit code or `--output json`";
-                self.ignored(key, "`triggerConfigurations`: canaryctl does not send SNS messages", Some(hint));
-            }
+            "triggerConfigurations" => settings.notify = self.about("notify", |reader| reader.triggers(node)),
             "codeDeployRole" => {
                 self.ignored(key, "`codeDeployRole`: canaryctl does not use CodeDeploy; it uses your credentials", None);
             }
@@ -309,13 +306,27 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn intrinsic(&mut self, node: &'a Node) -> Option<Word> {
-        let literal = self.variables.literal(node);
-        let literal = self.resolved(literal)?;
+        let word = self.evaluated(node);
+        self.resolved(word)?
+    }
+
+    /// A text, or what a function makes of it; nothing where that cannot be resolved.
+    pub(crate) fn quietly(&self, node: &'a Node) -> Option<Word> {
+        match self.variables.node(node).ok()? {
+            Cow::Borrowed(node) if intrinsics::function(node).is_some() => self.evaluated(node).ok()?,
+            node @ (Cow::Borrowed(_) | Cow::Owned(_)) => {
+                node.text_with_place().filter(|text| text.value.len() <= LONGEST_TEXT).map(Word::Text)
+            }
+        }
+    }
+
+    fn evaluated(&self, node: &'a Node) -> Result<Option<Word>, Unresolved> {
+        let literal = self.variables.literal(node)?;
         let at = |value: &str| At { value: value.to_owned(), place: node.place.clone() };
         // What a `Ref` names may be created by a plugin.
         match intrinsics::function(&literal) {
             Some(("Ref", name)) if name.text().is_some_and(|name| !name.starts_with("AWS::")) => {
-                return name.text_with_place().map(Word::Resource);
+                return Ok(name.text_with_place().map(Word::Resource));
             }
             _ => {}
         }
@@ -324,13 +335,11 @@ impl<'a> Reader<'a> {
         let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
         let root = self.root.get("resources").filter(|node| node.map().is_some()).unwrap_or(self.root);
         let template = Template::new(root, given, text(&self.stack), text(&self.region));
-        let word = match template.evaluate(&literal) {
-            Ok(Known::Resource(id)) => Ok(Word::Resource(id)),
-            Ok(Known::Value(value)) => Ok(Word::Text(at(value.text().unwrap_or_default()))),
-            Ok(Known::Nothing) => return None,
-            Err(missing) => Err(missing),
-        };
-        self.resolved(word)
+        Ok(match template.evaluate(&literal)? {
+            Known::Resource(id) => Some(Word::Resource(id)),
+            Known::Value(value) => Some(Word::Text(at(value.text().unwrap_or_default()))),
+            Known::Nothing => None,
+        })
     }
 
     fn needed(&mut self, node: &'a Node, expected: &str) -> Option<At<String>> {

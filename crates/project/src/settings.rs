@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rollout::gate::Gate;
 use rollout::hook::{HookError, HookUrl};
 use rollout::plan::Mode;
 use rollout::target::Qualified;
@@ -12,6 +13,7 @@ use crate::Format;
 use crate::alarm::{Alarm, Definition};
 use crate::finding::{Findings, Note, Problem, Problems, did_you_mean};
 use crate::keys::{AliasName, Read, keys, scalar, shown, words};
+use crate::notify::{Addressee, Notify};
 use crate::options::Options;
 use crate::place::{At, Place};
 use crate::tree::Node;
@@ -204,6 +206,12 @@ pub struct FunctionSettings {
     pub step_hook: Option<At<Hook>>,
     /// What to ask once a minute while the version has traffic.
     pub checks: Vec<At<Hook>>,
+    /// The alias that keeps the version before the last rollout.
+    pub keep_previous: Option<At<String>>,
+    /// Where the schedule waits for a person.
+    pub gates: Vec<At<Gate>>,
+    /// Who is told of its rollouts.
+    pub notify: Vec<At<Notify>>,
     /// The options of its rollouts.
     pub options: Options,
     /// How to compare the versions.
@@ -227,6 +235,9 @@ impl FunctionSettings {
             post_hook: None,
             step_hook: None,
             checks: Vec::new(),
+            keep_previous: None,
+            gates: Vec::new(),
+            notify: Vec::new(),
             options: Options::default(),
             analysis: Analysis::default(),
             version: None,
@@ -245,6 +256,9 @@ impl FunctionSettings {
             "stepHook" => self.step_hook.is_some(),
             "postTrafficHook" => self.post_hook.is_some(),
             "check" => !self.checks.is_empty(),
+            "notify" => !self.notify.is_empty(),
+            "gates" => !self.gates.is_empty(),
+            "keepPrevious" => self.keep_previous.is_some(),
             option => self.options.iter().any(|(key, _)| key == option),
         }
     }
@@ -275,7 +289,11 @@ impl FunctionSettings {
             Alarm::LogicalId(id) => Some((id.as_str(), &alarm.place)),
             Alarm::Name(_) | Alarm::Definition(_) => None,
         });
-        function.into_iter().chain(hooks).chain(alarms)
+        let topics = self.notify.iter().filter_map(|at| match &at.value.to {
+            Addressee::LogicalId(id) => Some((id.as_str(), &at.place)),
+            Addressee::Known(_) | Addressee::Environment(_) => None,
+        });
+        function.into_iter().chain(hooks).chain(alarms).chain(topics)
     }
 }
 
@@ -431,6 +449,12 @@ keys! {
         "stepHook" step_hook: Hook,
         /// The hooks that are asked once a minute while the version has traffic, for example whether a monitoring system has an alert.
         "check" checks: Vec<At<Hook>>,
+        /// Where the schedule waits until a person approves: the traffic of a step in percent, how long, and what happens then.
+        "gates" gates: Vec<At<Gate>>,
+        /// The alias to put on the previous version after a promotion, so that a clean-up of old versions cannot delete it.
+        "keepPrevious" keep_previous: AliasName,
+        /// Who is told of the rollout: an `https://` URL, `sns:TOPIC_ARN`, `events:BUS`, `env:NAME`, or a map with `to` and `on`.
+        "notify" notify: Vec<At<Notify>>,
         /// How the versions are compared.
         "analysis" analysis: AnalysisSetting,
         ..options: Options,

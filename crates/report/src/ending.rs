@@ -150,7 +150,9 @@ fn verdict(story: &Story, ending: &RolloutSummary) -> Verdict {
         OutcomeKind::RolledBack => (Tone::Bad, "ROLLED BACK", stays),
         OutcomeKind::Superseded => (Tone::Bad, "SUPERSEDED", format!("another owner has {subject}")),
         OutcomeKind::LeftInProgress => (Tone::Warn, "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps {keeps}")),
-        OutcomeKind::Detached => (Tone::Warn, "LEFT RUNNING", format!("{subject}: another process continues it")),
+        OutcomeKind::Detached => {
+            (Tone::Good, "DETACHED", format!("{subject}: {candidate} has {keeps}; the rollout continues without this process"))
+        }
         OutcomeKind::RollbackUnconfirmed => (Tone::Bad, "ROLLBACK NOT CONFIRMED", format!("{subject}: page someone")),
         OutcomeKind::Failed | OutcomeKind::Unknown(_) => (Tone::Bad, "FAILED", subject),
     };

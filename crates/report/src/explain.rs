@@ -150,7 +150,8 @@ fn otherwise(record: &Record) -> Vec<String> {
             format!("without the signal {}", onwards(record)),
             "with `--on-interrupt rollback`, the default, the signal would have rolled back".to_owned(),
         ],
-        OutcomeKind::Failed | OutcomeKind::Detached | OutcomeKind::Unknown(_) => {
+        OutcomeKind::Detached => vec!["it is not over: `canaryctl status` shows where it is".to_owned()],
+        OutcomeKind::Failed | OutcomeKind::Unknown(_) => {
             vec![format!("without this failure {}", onwards(record))]
         }
     }

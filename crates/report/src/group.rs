@@ -83,6 +83,10 @@ fn verdict(outcome: &GroupOutcome) -> Verdict {
     let (unchanged, refused) = (count(OutcomeKind::Unchanged), count(OutcomeKind::Refused));
     let every = functions(all);
     let (tone, word, sentence) = match outcome.exit_code {
+        0 if count(OutcomeKind::Detached) > 0 => {
+            let detached = functions(count(OutcomeKind::Detached));
+            (Tone::Good, "DETACHED", format!("{detached}: the rollout continues without this process"))
+        }
         0 if promoted == 0 => (Tone::Good, "NOTHING TO ROLL OUT", format!("{every}: traffic unchanged")),
         0 if promoted == all => (Tone::Good, "PROMOTED", format!("all {every} are on their new versions")),
         0 => (Tone::Good, "PROMOTED", format!("{promoted} of {every} are on new versions; the others had nothing new")),
@@ -115,7 +119,7 @@ fn now(outcome: &GroupOutcome) -> String {
         (OutcomeKind::Unchanged, "unchanged"),
         (OutcomeKind::Refused, "unchanged"),
         (OutcomeKind::LeftInProgress, "in progress"),
-        (OutcomeKind::Detached, "driven by other processes"),
+        (OutcomeKind::Detached, "detached"),
         (OutcomeKind::Superseded, "with another owner"),
         (OutcomeKind::Failed, "failed"),
         (OutcomeKind::RollbackUnconfirmed, "NOT CONFIRMED"),

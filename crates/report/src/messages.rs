@@ -88,10 +88,9 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
         EventKind::ProbeFailed { reason } => failed("probe", None, reason),
         EventKind::MonitoringLost { why } => line("holding", monitoring_lost(story, why)),
         EventKind::MonitoringRestored => line("resumed", "monitoring restored"),
-        EventKind::Paused { until, then, by_itself } => {
-            let then = if *then == AfterPause::RollBack { ", then rolls back" } else { "" };
-            let why = if *by_itself { "because its record was removed from the alias' description," } else { "manually" };
-            line("paused", format!("{why} until {}{then}; still watching", clock(*until)))
+        EventKind::Paused { until, then, by_itself, gate } => paused(story, (*until, *then), *by_itself, *gate),
+        EventKind::GateApproved(approval) => {
+            line("gate", format!("approved by {}", approval.by.as_deref().map_or_else(|| "a person".to_owned(), one_line)))
         }
         EventKind::Resumed => line("resumed", "after the pause"),
         EventKind::HoldingStep { why } => held(story, why),
@@ -106,6 +105,21 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
         }
         EventKind::Outcome(_) | EventKind::GroupOutcome(_) | EventKind::Observed(_) | EventKind::Unknown => Vec::new(),
     }
+}
+
+fn paused(story: &Story, (until, then): (Time, AfterPause), by_itself: bool, gate: Option<Weight>) -> Vec<LogLine> {
+    let until = clock(until);
+    if let Some(weight) = gate {
+        let (then, subject) = (if then == AfterPause::RollBack { "rolls back" } else { "continues" }, story.subject());
+        let commands = format!("`canaryctl resume {subject} --gate` or `canaryctl abort {subject}`");
+        return line(
+            "gate",
+            format!("waiting for an approval at {weight} until {until}, then {then}; still watching: {commands}"),
+        );
+    }
+    let then = if then == AfterPause::RollBack { ", then rolls back" } else { "" };
+    let why = if by_itself { "because its record was removed from the alias' description," } else { "manually" };
+    line("paused", format!("{why} until {until}{then}; still watching"))
 }
 
 fn pinned(version: Version) -> Vec<LogLine> {

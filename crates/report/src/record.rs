@@ -112,6 +112,15 @@ impl Record {
         kept
     }
 
+    fn paused(&mut self, at: Time, until: Time, by_itself: bool, gate: Option<Weight>) {
+        let why = match gate {
+            Some(weight) => format!("gate at {weight}: waiting for an approval"),
+            None if by_itself => "paused because its record was removed".to_owned(),
+            None => "paused manually".to_owned(),
+        };
+        self.decide(at, "hold".to_owned(), &format!("{why} until {}", clock(until)));
+    }
+
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
     fn add(&mut self, event: &Event) {
         self.story.add(event);
@@ -145,9 +154,10 @@ impl Record {
                     *until = Some(at);
                 }
             }
-            EventKind::Paused { until, by_itself, .. } => {
-                let why = if *by_itself { "because its record was removed" } else { "manually" };
-                self.decide(at, "hold".to_owned(), &format!("paused {why} until {}", clock(*until)));
+            EventKind::Paused { until, by_itself, gate, .. } => self.paused(at, *until, *by_itself, *gate),
+            EventKind::GateApproved(approval) => {
+                let by = approval.by.as_deref().map_or_else(|| "a person".to_owned(), one_line);
+                self.decide(at, "continue".to_owned(), &format!("gate approved by {by}"));
             }
             // Not again with the reason of the lost monitoring.
             EventKind::HoldingStep { why } if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) => {

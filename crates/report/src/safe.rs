@@ -128,6 +128,28 @@ fn strip(line: &str) -> String {
     kept
 }
 
+/// A line in a chat of Slack: what its text language takes for a link, a mention or a channel is only text.
+pub(crate) fn chat(text: &str) -> String {
+    one_line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// A line in a card of Teams: what its text language takes for a link or an emphasis is only text.
+pub(crate) fn card(text: &str) -> String {
+    let mut line = String::new();
+    for letter in one_line(text).chars() {
+        if "\\[]*_#~".contains(letter) {
+            line.push('\\');
+        }
+        line.push(letter);
+    }
+    line
+}
+
+/// The subject of a message as SNS takes it: printable ASCII, at most 100 letters.
+pub(crate) fn subject_line(text: &str) -> String {
+    one_line(text).chars().map(|letter| if matches!(letter, ' '..='~') { letter } else { '?' }).take(100).collect()
+}
+
 /// The text in HTML, with what stands between backticks as code.
 pub(crate) fn prose(text: &str) -> Markup {
     let text = clean(text);
@@ -343,6 +365,13 @@ mod tests {
             "error: no\n  | ::error::x\n| ::set-output name=a::b\na ## [command]b ## vso[task]c ## teamcity[d] \u{1b}[1mbold\u{1b}[0m\n# ## a::b"
         );
         assert_eq!(&*json_page(r####"{"a":"###[b] ##vso[c"}"####), r#"{"a":"\u0023##[b] \u0023#vso[c"}"#);
+    }
+
+    #[test]
+    fn a_chat_is_sent_nothing_but_text() {
+        assert_eq!(chat("a <!channel> & <http://x|y>\u{1b}[1m\nb"), "a &lt;!channel&gt; &amp; &lt;http://x|y&gt; b");
+        assert_eq!(card("[y](http://x) *b* _c_\n\\"), "\\[y\\](http://x) \\*b\\* \\_c\\_ \\\\");
+        assert_eq!(subject_line(&format!("\u{e4}\t{}", "x".repeat(200))), format!("? {}", "x".repeat(98)));
     }
 
     #[test]

@@ -254,7 +254,11 @@ fn in_progress(note: &Note, now: Time) -> String {
 fn live(sheet: &mut Sheet, note: &Note, now: Time) {
     if let Some(pause) = note.pause.filter(|pause| pause.until > now) {
         let then = if pause.then == AfterPause::Resume { "then it resumes" } else { "then it rolls back" };
-        sheet.row("paused", &format!("until {}, {then}", when(pause.until, now)));
+        if pause.gate {
+            sheet.row("gate", &format!("waiting for an approval until {}, {then}", when(pause.until, now)));
+        } else {
+            sheet.row("paused", &format!("until {}, {then}", when(pause.until, now)));
+        }
     }
     if let Some(blind) = note.blind {
         let since = format!("since {} ({})", when(blind, now), duration(now.since(blind)));
@@ -270,8 +274,10 @@ fn live(sheet: &mut Sheet, note: &Note, now: Time) {
         sheet.row("hook", &format!("attempt {}, fails if there is no answer by {}", hook.number, when(hook.deadline, now)));
     }
     sheet.row("owner", &owner(note, now));
-    if note.pause.is_some_and(|pause| pause.until > now) {
-        sheet.next("resume", "", "ends the pause");
+    match note.pause.filter(|pause| pause.until > now) {
+        Some(pause) if pause.gate => sheet.next("resume", " --gate", "approves the gate"),
+        Some(_) => sheet.next("resume", "", "ends the pause"),
+        None => {}
     }
     if note.lease.is_none_or(|lease| lease <= now) {
         sheet.next("rollout", " …", "run the same command again to resume");

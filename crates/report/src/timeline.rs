@@ -48,6 +48,11 @@ fn text_of((subject, plan): (&Subject, &Plan), stable: Option<Target>, forecast:
     if let (None, Some(hook)) = (stable, &plan.post_hook) {
         row("after", format!("post-traffic hook {}; if it fails there is no earlier version to roll back to", hook_name(hook)));
     }
+    for gate in plan.gates.iter().filter(|_| stable.is_some()) {
+        let then = if gate.word() == "rollback" { "rolls back" } else { "continues" };
+        let command = format!("canaryctl resume {} --gate", operand(&subject.function.name, &subject.alias));
+        row("gate", format!("at {}: waits {} at most for `{command}`, then {then}", gate.weight, duration(gate.lasts)));
+    }
     for check in &plan.checks {
         row("check", format!("{}: once a minute while the version has traffic", hook_name(check)));
     }
@@ -95,6 +100,9 @@ pub fn plan_json(subject: &Subject, plan: &Plan, forecast: Option<&Forecast>, no
     });
     let signals = (!plan.signals.is_empty()).then(|| ("signals".to_owned(), json!(plan.signals)));
     let mut fields = fields;
+    if let (false, Some(object)) = (plan.gates.is_empty(), fields.as_object_mut()) {
+        object.insert("gates".to_owned(), json!(plan.gates));
+    }
     if let (Some((key, value)), Some(object)) = (signals, fields.as_object_mut()) {
         object.insert(key, value);
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::alias::{Alias, AliasState, Target, alias_state};
 use crate::check::{CheckAnswer, CheckSeen, CheckState, asked_now};
 use crate::decide::{Action, Reason, decide};
+use crate::gate::Gate;
 use crate::group_tests::{as_noted, note as noted};
 use crate::health::{AlarmSeen, AlarmState, Health};
 use crate::memory::Memory;
@@ -53,6 +54,7 @@ pub(crate) fn plan() -> Plan {
         checks: Vec::new(),
         group: Vec::new(),
         signals: Vec::new(),
+        gates: Vec::new(),
     }
 }
 
@@ -70,7 +72,9 @@ fn plans() -> Vec<Plan> {
     };
     let step_observed_at = Plan { step_hook: Some("step".into()), ..plan() };
     let checked = Plan { checks: vec!["monitor".into()], ..plan() };
-    vec![plan(), hooked, strict, step_observed_at, checked]
+    let gate = |weight, then| Gate { weight: points(weight), lasts: Duration::from_mins(15), then };
+    let gated = Plan { gates: vec![gate(1000, AfterPause::RollBack), gate(2000, AfterPause::Resume)], ..plan() };
+    vec![plan(), hooked, strict, step_observed_at, checked, gated]
 }
 
 fn notes(plan: &Plan) -> Vec<Option<Note>> {
@@ -81,7 +85,7 @@ fn notes(plan: &Plan) -> Vec<Option<Note>> {
         |weight, step| Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Shift { weight, step, steps: 10 }, c) };
     let hook = Some(HookAttempt { number: 1, deadline: BEGUN + Duration::from_mins(16) });
     let bake = Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Bake, c) };
-    let pause = Pause { until: BEGUN + Duration::from_mins(16), then: AfterPause::Resume };
+    let pause = Pause { until: BEGUN + Duration::from_mins(16), then: AfterPause::Resume, gate: false };
     let mine = [
         note(Phase::Claim, None),
         note(Phase::Claim, c),
@@ -89,6 +93,7 @@ fn notes(plan: &Plan) -> Vec<Option<Note>> {
         Note { hook, ..note(Phase::Pre, c) },
         shift(points(1000), 1),
         Note { blind: Some(BEGUN), ..shift(points(1000), 1) },
+        Note { pause: Some(Pause { then: AfterPause::RollBack, gate: true, ..pause }), ..shift(points(1000), 1) },
         bake,
         Note { hook, ..note(Phase::Post, c) },
         note(Phase::Promoted, c),

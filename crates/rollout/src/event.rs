@@ -16,6 +16,7 @@ use crate::note::AfterPause;
 use crate::observation::Observation;
 use crate::outcome::{OutcomeKind, ReasonKind};
 use crate::plan::{Mode, Plan};
+pub use crate::resumed::{Adopted, ResumesAt};
 use crate::words::words;
 use crate::{Outcome, Time, Version, Weight};
 
@@ -251,7 +252,13 @@ pub enum EventKind {
         /// Whether nobody asked for it: the rollout's record had vanished from the alias.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         by_itself: bool,
+        /// The weight at which the schedule waits for an approval, where it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<Weight>,
     },
+    /// A person approved a gate of the schedule.
+    #[serde(rename = "gate_approved")]
+    GateApproved(crate::gate::Approval),
     /// The pause is over.
     #[serde(rename = "resumed")]
     Resumed,
@@ -367,17 +374,6 @@ pub struct Started {
     pub stands: Option<ResumesAt>,
 }
 
-/// Where a rollout stands that is resumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResumesAt {
-    /// The candidate's weight.
-    pub weight: Weight,
-    /// Which step that is, from 1; 0 before the first.
-    pub step: usize,
-    /// When the next change is due.
-    pub next_at: Option<Time>,
-}
-
 /// A word that is known here, or none.
 fn known<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<Option<T>, D::Error> {
     #[derive(Deserialize)]
@@ -397,15 +393,6 @@ impl Started {
     pub fn is_elsewhere(&self) -> bool {
         self.schedule.is_empty()
     }
-}
-
-/// Traffic that something else had given a version before the rollout adopted it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Adopted {
-    /// The version.
-    pub version: Version,
-    /// Its weight.
-    pub weight: Weight,
 }
 
 /// Why it ended so.

@@ -57,7 +57,7 @@ pub(crate) fn as_noted(note: &Note) -> Alias {
 fn aliases(plan: &Plan) -> Vec<Alias> {
     let claim = Note { candidate: None, ..note(plan, Phase::Claim) };
     let (bake, end) = (note(plan, Phase::Bake), note(plan, Phase::Promoted));
-    let pause = Some(Pause { until: BEGUN + Duration::from_mins(16), then: AfterPause::Resume });
+    let pause = Some(Pause { until: BEGUN + Duration::from_mins(16), then: AfterPause::Resume, gate: false });
     let other = |note: &Note| Note { owner: Owner::from_random(2), ..note.clone() };
     let paused = [shift(plan), bake.clone()].map(|note| Note { pause, ..note });
     let others = [&claim, &shift(plan), &bake].map(other);

@@ -41,6 +41,7 @@ pub mod failure;
 mod first_deployment;
 pub mod forecast;
 pub mod format;
+pub mod gate;
 pub mod group;
 pub mod guarded;
 pub mod health;
@@ -49,6 +50,7 @@ pub mod logged_error;
 pub mod memory;
 pub mod narrate;
 pub mod note;
+pub mod notify;
 pub mod observation;
 pub mod operate;
 pub mod outcome;
@@ -58,6 +60,7 @@ pub mod policy;
 mod position;
 pub mod price;
 pub mod report;
+pub mod resumed;
 pub mod schedule;
 pub mod signal;
 pub mod target;
@@ -76,6 +79,8 @@ mod change_set_tests;
 mod counts_tests;
 #[cfg(test)]
 mod decide_tests;
+#[cfg(test)]
+mod gate_tests;
 #[cfg(test)]
 mod group_model_tests;
 #[cfg(test)]

@@ -263,7 +263,7 @@ fn calls_are_counted_when_there_is_more_to_know() {
         Comparison::Unread { .. } => panic!("it was counted"),
     };
     let failing = ReadError { why: "no".into(), throttled: false };
-    let pause = Some(Pause { until: minute + MINUTE * 9, then: AfterPause::Resume });
+    let pause = Some(Pause { until: minute + MINUTE * 9, then: AfterPause::Resume, gate: false });
     let due = |at| Note { due: Some(at), ..shift(&plan) };
     let tried = minute + SECOND * 5;
     for (note, known, tried, expected) in [

@@ -239,13 +239,18 @@ fn about_alias(plan: &Plan, before: Option<&Round>, now: &Round) -> Vec<EventKin
         None => events.push(EventKind::Acquired { adopted: adopted(plan, now) }),
         Some(_) => {}
     }
-    events.extend(about_holding(earlier.as_ref(), &note, rewritten, || why_unreadable(plan, before.unwrap_or(now))));
+    let holding = about_holding(earlier.as_ref(), &note, rewritten, || why_unreadable(plan, before.unwrap_or(now)));
+    // A gate comes with its weight, and after it.
+    let (holding, gate): (Vec<_>, Vec<_>) =
+        holding.into_iter().partition(|what| !matches!(what, EventKind::Paused { gate: Some(_), .. }));
+    events.extend(holding);
     let before_us = if gone_on_with || rewritten { note.phase.share() } else { Weight::ZERO };
     let from = earlier.as_ref().map_or(before_us, |earlier| earlier.phase.share());
     let to = note.phase.share();
     if to > from && note.stable.is_some() {
         events.push(shifted(plan, before, &note, from));
     }
+    events.extend(gate);
     // A promotion that came too late is rolled back.
     let over =
         |earlier: &Note| earlier.phase.is_terminal() && (earlier.phase != Phase::Promoted || note.phase == Phase::Promoted);
@@ -282,7 +287,8 @@ pub fn about_holding(
     }
     match (earlier.and_then(|earlier| earlier.pause), note.pause) {
         (known, Some(pause)) if known != Some(pause) => {
-            events.push(EventKind::Paused { until: pause.until, then: pause.then, by_itself });
+            let gate = pause.gate.then(|| note.phase.share());
+            events.push(EventKind::Paused { until: pause.until, then: pause.then, by_itself, gate });
         }
         (Some(_), None) if live => events.push(EventKind::Resumed),
         (None | Some(_), None | Some(_)) => {}
@@ -431,9 +437,18 @@ fn rollback_started(plan: &Plan, seen: &Observation, cause: Cause) -> EventKind 
                 why_unreadable(plan, &Round { seen: seen.clone(), action: Action::Confirm })
             )
         }
+        (Cause::Hand, _) if gate_over(note.as_ref(), seen) => {
+            let share = note.as_ref().map_or(Weight::ZERO, |note| note.phase.share());
+            format!("the gate at {share} was not approved in time")
+        }
         _ => cause.phrase().to_owned(),
     };
     tell(why, None, None)
+}
+
+/// Whether a gate of the schedule has ended without an approval.
+fn gate_over(note: Option<&Note>, seen: &Observation) -> bool {
+    note.and_then(|note| note.pause).is_some_and(|pause| pause.gate && seen.now >= pause.until)
 }
 
 fn heartbeat(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<EventKind> {
@@ -452,6 +467,8 @@ fn heartbeat(plan: &Plan, before: Option<&Round>, now: &Round) -> Option<EventKi
     let planned = plan.next_change(note.since + plan.dwell(note.phase));
     let extended = next_at.is_some() && note.due.is_some_and(|due| due > planned + plan.tolerance());
     let waiting_for = if extended { "more invocations, checked again".to_owned() } else { waiting_for(why) };
+    let at_a_gate = matches!(why, Reason::Paused(_)) && note.pause.is_some_and(|pause| pause.gate);
+    let waiting_for = if at_a_gate { "an approval of the gate".to_owned() } else { waiting_for };
     Some(EventKind::Heartbeat { weight, next_at, waiting_for })
 }
 

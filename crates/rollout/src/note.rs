@@ -7,7 +7,7 @@
 //! Rollout id and owner token stand at the same places in every version of the format, so that a later format can at least be
 //! recognised. Then the phase, `stable>candidate` (`-` where there is none yet), in phase `shift` the weight and the step, in phase
 //! `back` the cause, and fields `key=value`: `t` begun, `s` in force since, `d` next change due, `l` lease, `u` paused until
-//! (`r` or `b` behind it: then resume, or roll back), `b` blind since, `k` hook attempt and deadline, `a` how long suspicions
+//! (`r` or `b` behind it: then resume, or roll back; a `0` before it: a gate of the schedule), `b` blind since, `k` hook attempt and deadline, `a` how long suspicions
 //! have held the rollout up, `w` how much longer this step lasts for lack of invocations, `p` what stable replaced, `h` the plan's
 //! hash, `m` that a person gave the candidate all traffic, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
 //!
@@ -161,13 +161,16 @@ words! {
     }
 }
 
-/// A pause that a person asked for.
+/// A pause that a person asked for, or a gate of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pause {
     /// When it ends by itself.
     pub until: Time,
     /// What happens then.
     pub then: AfterPause,
+    /// Whether the schedule set it, for a person to approve.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gate: bool,
 }
 
 /// One invocation of a hook, noted before it is made.
@@ -328,10 +331,12 @@ impl fmt::Display for Note {
         let time = |at: Option<Time>| at.map(seconds);
         let span = |span: Duration| (!span.is_zero()).then(|| base36(span.as_secs()));
         let then = |then: AfterPause| if then == AfterPause::Resume { 'r' } else { 'b' };
+        // Who knows of no gates reads the same time, and takes it for a person's pause.
+        let gate = |pause: Pause| if pause.gate { "0" } else { "" };
         let fields = [
             ('d', time(self.due)),
             ('l', time(self.lease)),
-            ('u', self.pause.map(|pause| format!("{}.{}", seconds(pause.until), then(pause.then)))),
+            ('u', self.pause.map(|pause| format!("{}{}.{}", gate(pause), seconds(pause.until), then(pause.then)))),
             ('b', time(self.blind)),
             ('k', self.hook.map(|hook| format!("{}.{}", hook.number, seconds(hook.deadline)))),
             ('a', span(self.held)),
@@ -401,7 +406,7 @@ fn read_field(note: &mut Note, key: &str, value: &str) -> Option<()> {
                 "b" => AfterPause::RollBack,
                 _ => return None,
             };
-            note.pause = Some(Pause { until: time(until)?, then });
+            note.pause = Some(Pause { until: time(until)?, then, gate: until.starts_with('0') });
         }
         "b" => note.blind = Some(time(value)?),
         "k" => {

@@ -35,6 +35,18 @@ fn reads_the_documented_example() {
     assert_eq!(note.to_string(), EXAMPLE);
 }
 
+/// Whoever knows of no gates reads the time with a zero before it, which is the same time.
+#[test]
+fn a_gate_is_a_pause_to_whoever_knows_of_none() {
+    let gated = EXAMPLE.replace(" h=", " u=0towr1x.b h=");
+    let (_, note) = read(&gated);
+    let note = note.unwrap();
+    assert_eq!(note.to_string(), gated);
+    let (_, paused) = read(&EXAMPLE.replace(" h=", " u=towr1x.b h="));
+    let pause = Some(Pause { gate: false, ..note.pause.unwrap() });
+    assert_eq!((paused.unwrap(), note.pause.unwrap().gate), (Note { pause, ..note.clone() }, true));
+}
+
 #[test]
 fn a_later_format_is_recognised_and_left_alone() {
     let (text, noted) = read_description("mine [canaryctl/2 7f3ac2e1 k4q9 whatever {comes} next]");
@@ -94,14 +106,14 @@ prop_compose! {
         (id, owner, phase, plan) in (any::<u32>(), any::<u32>(), any_phase(), any::<Option<u32>>()),
         (stable, candidate, previous) in (proptest::option::of(any_version()), any_version(), proptest::option::of(any_version())),
         (started_at, since, due, lease, blind) in (any_time(), any_time(), proptest::option::of(any_time()), proptest::option::of(any_time()), proptest::option::of(any_time())),
-        pause in proptest::option::of((any_time(), any::<bool>())),
+        pause in proptest::option::of((any_time(), any::<bool>(), any::<bool>())),
         hook in proptest::option::of((1..=9u8, any_time())),
         (held, waited, promoted_manually) in (0..600u64, 0..7200u64, any::<bool>()),
         rejected in proptest::collection::vec((any_version(), proptest::sample::select(vec![Cause::Alarm, Cause::Hand, Cause::PostHook])), 0..=3),
     ) -> Note {
         Note {
             id: RolloutId(id), owner: Owner::from_random(owner), phase, stable, candidate: Some(candidate), started_at, since, due, lease,
-            pause: pause.map(|(until, back)| Pause { until, then: if back { AfterPause::RollBack } else { AfterPause::Resume } }),
+            pause: pause.map(|(until, back, gate)| Pause { until, then: if back { AfterPause::RollBack } else { AfterPause::Resume }, gate }),
             blind, hook: hook.map(|(number, deadline)| HookAttempt { number, deadline }),
             held: Duration::from_secs(held), waited: Duration::from_secs(waited), previous, plan: plan.map(PlanHash), promoted_manually,
             rejected: rejected.into_iter().map(|(version, cause)| Rejected { version, cause }).collect(),

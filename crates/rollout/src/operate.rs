@@ -22,6 +22,8 @@ pub enum Operation {
     },
     /// End the pause.
     Resume,
+    /// Approve the gate of the schedule at which the rollout waits.
+    Approve,
     /// Give the candidate 100% now; its owner bakes it and promotes it.
     Promote,
     /// Make the candidate the alias' version now, unwatched.
@@ -79,10 +81,11 @@ pub fn rule(operation: Operation, aim: Aim, alias: &Alias, now: Time, owner: Own
         Operation::Abort => abort(alias, note, now, owner),
         Operation::Pause { span, then } => {
             let until = (now + span).ceil_to_second();
-            let note = Note { pause: Some(Pause { until, then }), ..note.clone() };
+            let note = Note { pause: Some(Pause { until, then, gate: false }), ..note.clone() };
             noted(alias, &note, format!("paused until {}", crate::health::clock(until)))
         }
-        Operation::Resume if note.pause.is_none() => OperatorDecision::Done("it is not paused".to_owned()),
+        Operation::Resume | Operation::Approve if note.pause.is_none() => OperatorDecision::Done("it is not paused".to_owned()),
+        Operation::Approve => approve(alias, note, now),
         Operation::Resume => noted(alias, &Note { pause: None, ..note.clone() }, "resumed".to_owned()),
         Operation::Promote => promote(&found, alias, note, now),
         Operation::PromoteNow => promote_now(alias, note, now),
@@ -120,6 +123,23 @@ fn abort(alias: &Alias, note: &Note, now: Time, owner: Owner) -> OperatorDecisio
         |stable| format!("{} of traffic to {stable}", Weight::FULL),
     );
     OperatorDecision::Write { alias: back(now, alias, note, owner, None, Cause::Abort), does: to }
+}
+
+/// A gate that is over is for the rollout's process to act on: nobody approves it any more.
+fn approve(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
+    match note.pause {
+        Some(pause) if !pause.gate => {
+            refused("it is paused manually, not at a gate", "`canaryctl resume`, without `--gate`, ends the pause")
+        }
+        Some(pause) if now >= pause.until => refused(
+            format!("the gate was open for approval until {}", crate::health::clock(pause.until)),
+            "`canaryctl status` shows what the rollout does now",
+        ),
+        Some(_) | None => {
+            let at = note.phase.share();
+            noted(alias, &Note { pause: None, ..note.clone() }, format!("approved the gate at {at}"))
+        }
+    }
 }
 
 fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
@@ -210,8 +230,8 @@ mod tests {
         let pause = Operation::Pause { span: Duration::from_mins(30), then: AfterPause::RollBack };
         let (after, note) = written(&ruled(pause, any, &before));
         assert_eq!((after.weights, note.owner), (as_noted(&before).weights, Owner::from_random(1)));
-        assert_eq!(note.pause, Some(Pause { until: NOW + Duration::from_mins(30), then: AfterPause::RollBack }));
-        let paused = Note { pause: Some(Pause { until: NOW, then: AfterPause::Resume }), ..running() };
+        assert_eq!(note.pause, Some(Pause { until: NOW + Duration::from_mins(30), then: AfterPause::RollBack, gate: false }));
+        let paused = Note { pause: Some(Pause { until: NOW, then: AfterPause::Resume, gate: false }), ..running() };
         assert_eq!(written(&ruled(Operation::Resume, any, &paused)).1.pause, None);
         assert!(matches!(ruled(Operation::Resume, any, &before), OperatorDecision::Done(_)));
     }

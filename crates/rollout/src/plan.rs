@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gate::Gate;
 use crate::note::{Owner, Phase, PlanHash, RolloutId};
 use crate::policy::Policy;
 pub use crate::policy::{Analysis, HookAnswer, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Preexisting};
@@ -92,6 +93,9 @@ pub struct Plan {
     /// What is asked once a minute while the candidate has traffic.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,
+    /// Where the schedule waits for a person, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
@@ -190,7 +194,7 @@ impl Plan {
     pub(crate) fn rows(&self) -> String {
         #[rustfmt::skip]
         let Self {
-            schedule, source, bake, alarms, managed, signals, policy, pre_hook, step_hook, post_hook, checks, group,
+            schedule, source, bake, alarms, managed, signals, policy, pre_hook, step_hook, post_hook, checks, group, gates,
             // Who does it, and when.
             id: _, owner: _, began: _, entry: _, stable: _, countable: _, durable: _,
         } = self;
@@ -234,9 +238,12 @@ impl Plan {
         // What came later is no row where nothing was chosen.
         let signals = (!signals.is_empty()).then(|| ("signals", texts(&signals)));
         let checks = (!checks.is_empty()).then(|| ("checks", texts(checks)));
+        let gate = |gate: &Gate| format!("{} {} {}", gate.weight.basis_points(), millis(&gate.lasts), gate.word());
+        let gates = (!gates.is_empty()).then(|| ("gates", texts(&gates.iter().map(gate).collect::<Vec<_>>())));
         rows.into_iter()
             .chain(signals)
             .chain(checks)
+            .chain(gates)
             .map(|(name, value)| format!("{name}={value}\n"))
             .collect::<Vec<_>>()
             .concat()

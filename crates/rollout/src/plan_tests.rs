@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use crate::decide_tests::{plan, points};
-use crate::note::{Owner, PlanHash, RolloutId};
+use crate::gate::Gate;
+use crate::note::{AfterPause, Owner, PlanHash, RolloutId};
 use crate::plan::{
     Entry, HookAnswer, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Plan, Preexisting, Source, hash32,
 };
@@ -66,12 +67,22 @@ const CHOICES: &[Choice] = &[
     (|plan| plan.checks = vec!["monitor".into()], "group=", "group=\nchecks=7:monitor,", 0x7e39_d450),
     (|plan| plan.signals = vec![signal("5xx=logs:status >= 500")], "group=", "group=\nsignals=30:3:5xx,4:logs,13:status >= 500,,", 0x2abd_129b),
     (
+        |plan| plan.gates = vec![gate(1000, 7200, AfterPause::RollBack), gate(5000, 60, AfterPause::Resume)],
+        "group=",
+        "group=\ngates=21:1000 7200000 rollback,19:5000 60000 continue,",
+        0x253b_2395,
+    ),
+    (
         |plan| plan.signals = vec![signal("a=Shop/Failed{Version=${version}}/Shop/All{Version=${version}}"), signal("5xx=logs:status >= 500")],
         "group=",
         "group=\nsignals=99:1:a,7:metrics,4:Shop,6:Failed,1:1,7:Version,10:${version},4:Shop,3:All,1:1,7:Version,10:${version},,30:3:5xx,4:logs,13:status >= 500,,",
         0xc63b_a308,
     ),
 ];
+
+fn gate(weight: u16, seconds: u64, then: AfterPause) -> Gate {
+    Gate { weight: points(weight), lasts: Duration::from_secs(seconds), then }
+}
 
 fn signal(text: &str) -> Signal {
     text.parse().unwrap()

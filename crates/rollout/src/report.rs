@@ -163,7 +163,7 @@ impl Report {
             Outcome::RolledBack(cause) => cause.phrase(),
             Outcome::Superseded => "another owner has the alias, or something else changed it; it was not changed again",
             Outcome::LeftInProgress => "on purpose: no process watches it now; run the same command again to resume",
-            Outcome::Detached => "detached: it continues without this process",
+            Outcome::Detached => "detached, as requested: the rollout continues by turns",
             Outcome::RollbackUnconfirmed => "the rollback was not confirmed",
             Outcome::Failed => "something unexpected happened",
         };
@@ -220,7 +220,8 @@ impl Report {
                 // Where a URL's server keeps its logs is not known here.
                 if elsewhere { vec![status] } else { vec![logs, status] }
             }
-            Outcome::RolledBack(_) | Outcome::Failed | Outcome::Superseded | Outcome::Detached => vec![status],
+            Outcome::RolledBack(_) | Outcome::Failed | Outcome::Superseded => vec![status],
+            Outcome::Detached => vec![format!("{status} --watch"), format!("canaryctl pause {subject}"), rollback],
             Outcome::LeftInProgress => vec![rollback, status],
             Outcome::RollbackUnconfirmed => vec![rollback],
         };

@@ -73,6 +73,7 @@ frozen!(events, EventKind {
     EventKind::MonitoringLost { .. } => r#"{"type":"monitoring_lost","why":"throttled"}"#,
     EventKind::MonitoringRestored => r#"{"type":"monitoring_restored"}"#,
     EventKind::Paused { .. } => r#"{"type":"paused","until":"2026-11-23T15:03:13.000Z","then":"rollback"}"#,
+    EventKind::GateApproved(_) => r#"{"type":"gate_approved","by":"arn:aws:sts::123456789012:assumed-role/deploy/kim"}"#,
     EventKind::Resumed => r#"{"type":"resumed"}"#,
     EventKind::HoldingStep { .. } => r#"{"type":"holding","why":"no data"}"#,
     EventKind::Heartbeat { .. } => r#"{"type":"heartbeat","weight":0.1,"next_at":"2026-11-23T14:03:13.000Z","waiting_for":"the next step"}"#,

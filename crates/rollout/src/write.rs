@@ -171,7 +171,7 @@ fn adopt(plan: &Plan, seen: &Observation, alias: &Alias) -> Option<Alias> {
 /// The note that vanished, with a pause that a person has to end or that runs out.
 fn write_again(seen: &Observation, alias: &Alias) -> Option<Alias> {
     let note = seen.remembered.clone()?;
-    let pause = note.pause.or(Some(Pause { until: (seen.now + PAUSE).ceil_to_second(), then: AfterPause::Resume }));
+    let pause = note.pause.or(Some(Pause { until: (seen.now + PAUSE).ceil_to_second(), then: AfterPause::Resume, gate: false }));
     renoted(seen, alias, Note { pause, ..note })
 }
 
@@ -216,7 +216,8 @@ fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize
     let phase = phase_at(plan, weight, step)?;
     let rejected = without_candidate(plan, &note);
     let (due, waited) = (Some(since + plan.dwell(phase)), Duration::ZERO);
-    let note = Note { phase, since, due, waited, hook: None, rejected, ..note };
+    let pause = plan.gates.iter().find(|gate| gate.weight == weight).map(|gate| gate.pause(since)).or(note.pause);
+    let note = Note { phase, since, due, waited, pause, hook: None, rejected, ..note };
     let refused = weight == Weight::FULL && seen.full_weight_refused;
     let written = if refused { Weight::ALMOST_FULL } else { weight };
     renoted(seen, &Alias { weights: vec![(candidate, written)], ..alias.clone() }, note)

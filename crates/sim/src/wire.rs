@@ -9,6 +9,7 @@ use crate::cloudformation::CloudFormation;
 use crate::cloudwatch::CloudWatch;
 use crate::lambda::{Call, Done, Refusal};
 use crate::logs::Logs;
+use crate::messaging::Messaging;
 use crate::response::{put, response};
 use crate::scheduler::Scheduler;
 use crate::step_functions::StepFunctions;
@@ -30,6 +31,7 @@ impl Operation {
             (Service::Lambda, name) => format!("lambda:{name}"),
             (Service::CloudWatch, name) => format!("cloudwatch:{name}"),
             (Service::Logs, name) => format!("logs:{name}"),
+            (Service::Messaging, name) => Messaging::action(name),
             (Service::StepFunctions, name) => format!("states:{name}"),
             (Service::Scheduler, name) => format!("scheduler:{name}"),
             (Service::CloudFormation, name) => format!("cloudformation:{name}"),
@@ -43,6 +45,8 @@ pub(crate) enum Service {
     CloudWatch,
     Lambda,
     Logs,
+    /// SNS, `EventBridge` and STS.
+    Messaging,
     Scheduler,
     StepFunctions,
 }
@@ -56,6 +60,9 @@ pub(crate) fn operation(request: &http::Request<Bytes>) -> Operation {
     }
     if let Some(name) = StepFunctions::operation(request) {
         return Operation { name: name.into(), service: Service::StepFunctions };
+    }
+    if let Some(name) = Messaging::operation(request) {
+        return Operation { name: name.into(), service: Service::Messaging };
     }
     if let Some(name) = Scheduler::operation(request) {
         return Operation { name: name.into(), service: Service::Scheduler };

@@ -3,6 +3,7 @@
 //! It reads no clock, opens no connection and draws every chance from its seed: the same calls at the same times have the
 //! same answers. How an answer travels is for the seams in `account` and `listener`.
 
+mod about;
 mod guarding;
 mod hosting;
 mod scheduling;
@@ -19,6 +20,7 @@ use crate::fault::{Effect, Fault, Faults};
 use crate::lambda::{Call, Lambda, Refusal, uuid};
 use crate::log::{AliasChange, CallRecord, Delivery};
 use crate::logs::Logs;
+use crate::messaging::Messaging;
 use crate::quota::Quotas;
 use crate::scheduler::Scheduler;
 use crate::settings::Settings;
@@ -37,6 +39,7 @@ pub struct World {
     pub(crate) cloudwatch: CloudWatch,
     pub(crate) cloudformation: CloudFormation,
     step_functions: StepFunctions,
+    messaging: Messaging,
     scheduler: Scheduler,
     web: Web,
     quotas: Quotas,
@@ -160,6 +163,7 @@ impl World {
             cloudwatch,
             cloudformation: CloudFormation::new(&settings.account, &settings.region),
             step_functions: StepFunctions::new(&settings.account, &settings.region),
+            messaging: Messaging::new(&settings.account, &settings.region),
             // A generator of its own: schedules change nobody else's luck.
             scheduler: Scheduler::new(&settings, fastrand::Rng::with_seed(seed.rotate_left(17))),
             web: Web::default(),
@@ -321,13 +325,15 @@ impl World {
             other @ (Service::CloudFormation
             | Service::CloudWatch
             | Service::Logs
+            | Service::Messaging
             | Service::Scheduler
             | Service::StepFunctions) => {
-                record.resource = about(other, request);
+                record.resource = self.resource(other, request);
                 let (response, error) = match other {
                     Service::Logs => self.lambda.logs.answer(self.now, request, &request_id),
                     Service::CloudFormation => self.cloudformation.answer(&operation.name, request, &request_id),
                     Service::StepFunctions => self.step_functions.answer(self.now, request, &request_id),
+                    Service::Messaging => self.messaging.answer(self.now, asked.caller, request, &request_id),
                     Service::Scheduler => self.scheduler.answer(self.now, request, &request_id),
                     Service::CloudWatch | Service::Lambda => self.cloudwatch.answer(self.now, request, &request_id),
                 };
@@ -384,6 +390,7 @@ impl World {
                 Service::Logs => Logs::refuse(&fault, &request_id),
                 Service::CloudFormation => CloudFormation::refuse(&fault, &request_id),
                 Service::StepFunctions => StepFunctions::refuse(&fault, &request_id),
+                Service::Messaging => Messaging::refuse(request, &fault, &request_id),
                 Service::Scheduler => Scheduler::refuse(&fault, &request_id),
                 Service::CloudWatch | Service::Lambda => CloudWatch::refuse(request, &fault, &request_id),
             }
@@ -403,6 +410,7 @@ impl World {
             Service::Logs => self.lambda.logs.guarded(&Logs::resource(request)),
             Service::CloudFormation => self.cloudformation.arn(&CloudFormation::resource(request)),
             Service::StepFunctions => StepFunctions::resource(request),
+            Service::Messaging => self.messaging.resource(request),
             Service::Scheduler => self.scheduler.arn(&Scheduler::resource(request)),
         };
         let (account, action) = (&self.settings.account, operation.action());
@@ -450,9 +458,10 @@ impl World {
             other @ (Service::CloudFormation
             | Service::CloudWatch
             | Service::Logs
+            | Service::Messaging
             | Service::Scheduler
             | Service::StepFunctions) => {
-                record.resource = about(other, asked.request);
+                record.resource = self.resource(other, asked.request);
             }
         }
         record
@@ -479,17 +488,6 @@ impl World {
     /// The successful writes to one alias, oldest first.
     pub fn alias_writes<'w>(&'w self, function: &'w str, alias: &'w str) -> impl Iterator<Item = &'w CallRecord> {
         self.log.iter().filter(move |record| record.wrote(function, alias))
-    }
-}
-
-/// What a request is about, of the services beside Lambda.
-fn about(service: Service, request: &http::Request<Bytes>) -> String {
-    match service {
-        Service::CloudFormation => CloudFormation::resource(request),
-        Service::Logs => Logs::resource(request),
-        Service::StepFunctions => StepFunctions::resource(request),
-        Service::Scheduler => Scheduler::resource(request),
-        Service::CloudWatch | Service::Lambda => String::new(),
     }
 }
 

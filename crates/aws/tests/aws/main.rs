@@ -7,4 +7,5 @@ mod calls;
 mod connecting;
 mod emulated;
 mod failures;
+mod messaging;
 mod simulated;

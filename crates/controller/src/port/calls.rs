@@ -7,6 +7,8 @@ pub enum CallLimit {
     Control,
     /// The same, and of these the part that reads of aliases keep to.
     AliasRead,
+    /// `DescribeAlarms`: nine a second in an account and Region, whoever asks.
+    AlarmRead,
     /// A limit of its own, far from what a rollout uses: `CloudFormation`, `CloudWatch` and its logs, invocations.
     Own,
 }
@@ -65,7 +67,7 @@ calls! {
     ListFunctionUrlConfigs: "lambda:ListFunctionUrlConfigs", Control;
     GetPolicy: "lambda:GetPolicy", Control;
     Invoke: "lambda:InvokeFunction", Own;
-    DescribeAlarms: "cloudwatch:DescribeAlarms", Own;
+    DescribeAlarms: "cloudwatch:DescribeAlarms", AlarmRead;
     DescribeAlarmHistory: "cloudwatch:DescribeAlarmHistory", Own;
     GetMetricData: "cloudwatch:GetMetricData", Own;
     ListMetrics: "cloudwatch:ListMetrics", Own;
@@ -78,6 +80,9 @@ calls! {
     StopQuery: "logs:StopQuery", Own;
     StartExecution: "states:StartExecution", Own;
     DescribeExecution: "states:DescribeExecution", Own;
+    Publish: "sns:Publish", Own;
+    PutEvents: "events:PutEvents", Own;
+    GetCallerIdentity: "sts:GetCallerIdentity", Own;
     CreateSchedule: "scheduler:CreateSchedule", Own;
     GetSchedule: "scheduler:GetSchedule", Own;
     DeleteSchedule: "scheduler:DeleteSchedule", Own;

@@ -217,6 +217,15 @@ pub trait Cloud {
     /// it was too much is [`Failure::Throttled`]; every other status is an answer.
     fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> impl Future<Output = Answer<HttpHookResponse>>;
 
+    /// Publishes a message to a topic of SNS, in the topic's own Region. Once: whoever may do it twice tries again.
+    fn publish_message(&self, message: &TopicMessage) -> impl Future<Output = Answer<()>>;
+
+    /// Puts an event on a bus of `EventBridge`. Once. A bus that does not exist takes it and loses it.
+    fn put_on_bus(&self, event: &BusEvent) -> impl Future<Output = Answer<()>>;
+
+    /// The ARN of whoever asks, as STS knows it. It takes no permission.
+    fn caller(&self) -> impl Future<Output = Answer<String>>;
+
     /// Whether a write would be permitted. It is asked for on conditions that nothing meets, so that nothing is written: neither
     /// the answer to that nor any other refusal but [`Failure::Denied`] speaks against it.
     fn may_write(&self, subject: &Subject, write: &Write<'_>) -> impl Future<Output = Answer<()>>;

@@ -466,3 +466,29 @@ pub struct GuardSeen {
     /// When it began.
     pub started_at: Time,
 }
+
+/// A message for a topic of SNS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicMessage {
+    /// The topic's ARN.
+    pub topic: String,
+    /// At most 100 printable letters of ASCII.
+    pub subject: String,
+    /// At most 256 KB with the subject.
+    pub body: String,
+}
+
+/// An event for a bus of `EventBridge`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusEvent {
+    /// The bus' name or ARN.
+    pub bus: String,
+    /// Who sends it; never `aws.` and more.
+    pub source: String,
+    /// What kind it is.
+    pub detail_type: String,
+    /// A JSON object, as text.
+    pub detail: String,
+    /// When it happened.
+    pub at: Time,
+}

@@ -57,6 +57,13 @@ impl Writer {
         line("pre hook", settings.pre_hook.as_ref().map(|at| self.at(at, hook)));
         line("post hook", settings.post_hook.as_ref().map(|at| self.at(at, hook)));
         line("step hook", settings.step_hook.as_ref().map(|at| self.at(at, hook)));
+        for at in &settings.gates {
+            line("gate", Some(self.at(at, ToString::to_string)));
+        }
+        line("keep previous", settings.keep_previous.as_ref().map(|at| self.at(at, Clone::clone)));
+        for at in &settings.notify {
+            line("notify", Some(self.at(at, |notify| format!("{} {:?} {:?}", notify.to, notify.on, notify.trigger))));
+        }
         for (key, at) in settings.options.iter() {
             let spaced = |letter: char| if letter.is_uppercase() { format!(" {}", letter.to_lowercase()) } else { letter.into() };
             line(&key.chars().map(spaced).collect::<String>(), Some(self.at(at, option)));

@@ -30,6 +30,7 @@ fn plan(schedule: &str) -> Plan {
         post_hook: Some("arn:aws:lambda:eu-west-1:123456789012:function:postHook".to_owned()),
         step_hook: None,
         group: Vec::new(),
+        gates: Vec::new(),
         signals: Vec::new(),
         checks: Vec::new(),
     }

@@ -47,7 +47,7 @@ fn watched(reads: &[(u64, Option<Alias>)]) -> (String, Vec<Event>) {
 #[test]
 fn a_whole_rollout() {
     let hook = HookAttempt { number: 1, deadline: at(600) };
-    let pause = Pause { until: at(600), then: AfterPause::Resume };
+    let pause = Pause { until: at(600), then: AfterPause::Resume, gate: false };
     let first = alias(shift(10, 1), 8, |_| {});
     let reads = [
         (1, Some(alias(Phase::Claim, 0, |note| note.candidate = None))),

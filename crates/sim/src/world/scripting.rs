@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{Answer, Event, Planned, Reply, World};
 use crate::cloudwatch::MetricFault;
 use crate::fault::{Effect, Fault};
+use crate::messaging::Sent;
 use crate::time::Time;
 use crate::web::{Visit, WebPage};
 
@@ -31,6 +32,21 @@ impl World {
     /// Every request to a page, oldest first.
     pub fn visits(&self) -> &[Visit] {
         self.web.visits()
+    }
+
+    /// Makes a topic of SNS; gives its ARN.
+    pub fn create_topic(&mut self, name: &str) -> String {
+        self.messaging.create_topic(name)
+    }
+
+    /// Makes a bus of `EventBridge`, beside the one that every account has: `default`.
+    pub fn create_bus(&mut self, name: &str) {
+        self.messaging.create_bus(name);
+    }
+
+    /// What topics and buses were sent, oldest first.
+    pub fn sent(&self) -> &[Sent] {
+        self.messaging.sent()
     }
 
     /// Plans an event; a time that has passed means at once, when the world moves on next.

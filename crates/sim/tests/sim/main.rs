@@ -6,6 +6,7 @@ mod faults;
 mod hosted;
 mod lambda;
 mod logs;
+mod messaging;
 mod metrics;
 mod reading;
 mod recorded;
