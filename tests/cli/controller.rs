@@ -63,9 +63,9 @@ fn the_template_has_a_role_for_these_functions_alone() {
     assert_eq!(bare["Resources"]["Controller"]["Properties"]["Code"]["S3Key"], json!({"Ref": "CodeKey"}));
     assert!(bare["Parameters"]["CodeBucket"].is_object());
     assert_eq!(bare["Resources"]["Guard"], Value::Null);
-    let invoker = &bare["Resources"]["SchedulerRole"]["Properties"];
-    assert_eq!(invoker["RoleName"], json!({"Fn::Sub": "canaryctl-controller-scheduler-${AWS::Region}"}));
-    let invokes = &invoker["Policies"][0]["PolicyDocument"]["Statement"];
+    let role = &bare["Resources"]["SchedulerRole"]["Properties"];
+    assert_eq!(role["RoleName"], json!({"Fn::Sub": "canaryctl-controller-scheduler-${AWS::Region}"}));
+    let invokes = &role["Policies"][0]["PolicyDocument"]["Statement"];
     assert_eq!(invokes[0]["Resource"], json!({"Fn::GetAtt": ["Controller", "Arn"]}));
     let image =
         template("hello --image 123456789012.dkr.ecr.eu-west-1.amazonaws.com/canaryctl:1 --architecture arm64 --with-guard");
