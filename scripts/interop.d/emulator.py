@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 
@@ -28,6 +30,19 @@ def check(what, holds, seen=""):
     print(f"{'ok  ' if holds else 'FAIL'} {what}{'' if holds else f': {str(seen)[-800:]}'}", flush=True)
     if not holds:
         failed.append(what)
+
+
+def lint(text, what="template"):
+    """Checks a template by the rules of CloudFormation's own linter."""
+    found = shutil.which("cfn-lint", path=os.path.dirname(sys.executable)) or shutil.which("cfn-lint")
+    if not found:
+        print("skipped: cfn-lint is not installed")
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(text)
+        file.flush()
+        linted = subprocess.run([found, file.name], capture_output=True, text=True)
+        check(f"{what}: cfn-lint has nothing to say", linted.returncode == 0, linted.stdout)
 
 
 def free_port():

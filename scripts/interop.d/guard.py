@@ -9,7 +9,6 @@ revision that somebody replaced is not refused here. The project's own scenarios
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ import time
 import boto3
 import jsonata
 
-from emulator import CANARYCTL, Emulator, check, failed, until
+from emulator import CANARYCTL, Emulator, check, failed, lint, until
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -146,18 +145,6 @@ class Guarded:
         arn = running[0]["executionArn"]
         asked = json.loads(self.steps.describe_execution(executionArn=arn)["input"])
         check("a rollout: what the guard is told", asked["alias"] == "live" and asked["slack"] == 120 and asked["function"].startswith("arn:"), asked)
-
-
-def lint(text):
-    found = shutil.which("cfn-lint", path=os.path.dirname(sys.executable)) or shutil.which("cfn-lint")
-    if not found:
-        print("skipped: cfn-lint is not installed")
-        return
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        file.write(text)
-        file.flush()
-        linted = subprocess.run([found, file.name], capture_output=True, text=True)
-        check("template: cfn-lint has nothing to say", linted.returncode == 0, linted.stdout)
 
 
 def main():

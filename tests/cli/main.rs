@@ -5,6 +5,7 @@
 mod adopt;
 mod artifacts;
 mod commands;
+mod controller;
 mod detached;
 mod folder;
 mod guard;

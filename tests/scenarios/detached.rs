@@ -13,15 +13,15 @@ use tokio::task::spawn_local;
 
 use crate::stage::{Output, Stage, play, request, short, subject};
 
-const CONTROLLER: &str = "canaryctl-controller";
+pub(crate) const CONTROLLER: &str = "canaryctl-controller";
 
 /// The same rollout, left to the controller's function.
-fn detached(request: Request) -> Request {
+pub(crate) fn detached(request: Request) -> Request {
     Request { turn: Some(Turn::Begin), controller: Some(CONTROLLER.to_owned()), ..request }
 }
 
 /// Plays something on the account of a built-in story, with the controller deployed, whose schedules invoke on the second.
-fn on<T>(name: &str, story: impl AsyncFnOnce(Stage) -> T) -> T {
+pub(crate) fn on<T>(name: &str, story: impl AsyncFnOnce(Stage) -> T) -> T {
     by(name, 0, 0.0, story)
 }
 
@@ -37,7 +37,7 @@ fn by<T>(name: &str, late: u64, doubles: f64, story: impl AsyncFnOnce(Stage) -> 
 }
 
 /// Deploys the controller's function, whose code is this process', and the group of its schedules.
-fn deploy(stage: &Stage) {
+pub(crate) fn deploy(stage: &Stage) {
     stage.with(|world| {
         world.create_function(CONTROLLER, &[]).unwrap();
         world.create_schedule_group("canaryctl");
@@ -83,7 +83,8 @@ async fn turn(stage: &Stage, one: &Invocation) -> Ending {
 async fn to_its_end(stage: &Stage, request: Request) -> (Output, usize) {
     let output = stage.rollout(detached(request)).await.exits_as(0, "detached");
     stage.until_looking_every(Duration::from_secs(5), || schedules(stage) == 0).await;
-    let invoked = stage.with(|world| world.log().iter().filter(|call| call.resource.contains(CONTROLLER)).count());
+    let invoked = |call: &&sim::CallRecord| call.operation == "Invoke" && call.resource.contains(CONTROLLER);
+    let invoked = stage.with(|world| world.log().iter().filter(invoked).count());
     (output, invoked)
 }
 
@@ -95,7 +96,11 @@ fn schedules(stage: &Stage) -> usize {
 fn a_detached_rollout_is_promoted_by_its_schedule() {
     on("hello", async |stage| {
         deploy(&stage);
-        let (output, _) = to_its_end(&stage, request()).await;
+        let (output, invoked) = to_its_end(&stage, request()).await;
+        // As many as its price is of: nine minutes of steps, and what it bakes.
+        let lasts = Duration::from_mins(9) + request().bake.unwrap_or(rollout::timing::DEFAULT_BAKE);
+        let priced = rollout::price::Price::of(lasts).invocations;
+        assert!(priced.abs_diff(invoked as u64) <= 1, "{invoked} invocations, and {priced} in the price");
         output.golden("detached");
         stage.assert_ended("42", "promoted");
         assert_eq!(stage.percents(), (1..=10).map(|ten| ten * 10).collect::<Vec<_>>());

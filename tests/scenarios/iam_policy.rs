@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use controller::port::{Call, Code};
-use controller::{Grant, Place, Request, permissions, rollback_permissions};
+use controller::{Grant, Place, Reach, Request, permissions, rollback_permissions, turn_permissions};
 use rollout::plan::{Analysis, Mode, OnLowTraffic};
 use sim::{Effect, Fault, World};
 
+use crate::detached::{CONTROLLER, deploy, detached, on};
 use crate::managed_alarms::errors;
 use crate::stage::{Stage, play, play_on, request, short, with};
 
@@ -30,24 +31,30 @@ fn refuse_the_rest(world: &mut World, grants: &[Grant], refused: impl Fn(Fault) 
 }
 
 fn place() -> Place {
-    Place { region: Some("us-east-1".to_owned()), stack: None }
+    Place { region: Some("us-east-1".to_owned()), ..Place::default() }
 }
 
 /// Whether one of the grants permits this.
 fn permits(grants: &[Grant], action: &str, resource: &str) -> bool {
+    let part_fits = |one: &str, other: &str| one.strip_suffix('*').map_or(one == other, |begin| other.starts_with(begin));
     let fits = |pattern: &str| {
         let (pattern, resource): (Vec<&str>, Vec<&str>) = (pattern.split(':').collect(), resource.split(':').collect());
         pattern == ["*"]
-            || (pattern.len() == resource.len() && pattern.iter().zip(&resource).all(|(one, other)| *one == "*" || one == other))
+            || (pattern.len() == resource.len() && pattern.iter().zip(&resource).all(|(one, other)| part_fits(one, other)))
     };
     grants.iter().any(|grant| grant.actions.contains(&action) && grant.resources.iter().any(|pattern| fits(pattern)))
 }
 
 /// What was called, on what: an alias is guarded as part of its function.
 fn called(stage: &Stage) -> BTreeSet<(String, String)> {
+    called_by(stage, "CONTROLLER")
+}
+
+fn called_by(stage: &Stage, caller: &str) -> BTreeSet<(String, String)> {
     let arn = |resource: &str| match resource {
         "" => "*".to_owned(),
         arn if arn.starts_with("arn:") => arn.to_owned(),
+        schedule if schedule.starts_with("schedule/") => format!("arn:aws:scheduler:us-east-1:111111111111:{schedule}"),
         name => format!("arn:aws:lambda:us-east-1:111111111111:function:{name}"),
     };
     let guarded = |call: &sim::CallRecord| match call.operation.as_str() {
@@ -55,9 +62,22 @@ fn called(stage: &Stage) -> BTreeSet<(String, String)> {
         _ => arn(&call.resource),
     };
     stage.with(|world| {
-        let own = world.log().iter().filter(|call| call.caller == "CONTROLLER");
+        let own = world.log().iter().filter(|call| call.caller == caller);
         own.map(|call| (action(&call.operation), guarded(call))).collect()
     })
+}
+
+#[track_caller]
+fn assert_permitted(grants: &[Grant], called: &BTreeSet<(String, String)>) {
+    for (action, resource) in called {
+        // CloudWatch's calls name no resource in the log.
+        let permitted = if action.starts_with("lambda:") || action.starts_with("scheduler:") {
+            permits(grants, action, resource)
+        } else {
+            grants.iter().any(|grant| grant.actions.contains(&action.as_str()))
+        };
+        assert!(permitted, "{action} on {resource} is not permitted: {grants:#?}");
+    }
 }
 
 /// Plays a rollout, once as it is and once with everything refused that its policy does not permit. What is permitted was called, or
@@ -73,15 +93,7 @@ fn assert_least(story: &'static str, furnish: fn(&mut World), request: &Request,
         controller::last_version(&stage.aws, request, &mut found).await;
         stage.rollout(request).await.exits(0);
         let called = called(&stage);
-        for (action, resource) in &called {
-            // CloudWatch's calls name no resource in the log.
-            let permitted = if action.starts_with("lambda:") {
-                permits(&grants, action, resource)
-            } else {
-                grants.iter().any(|grant| grant.actions.contains(&action.as_str()))
-            };
-            assert!(permitted, "{action} on {resource} is not permitted: {grants:#?}");
-        }
+        assert_permitted(&grants, &called);
         let actions: BTreeSet<&str> = called.iter().map(|(action, _)| action.as_str()).collect();
         let granted: BTreeSet<&str> = grants.iter().flat_map(|grant| grant.actions.iter().copied()).collect();
         let mut unused: Vec<&str> = granted.difference(&actions).copied().collect();
@@ -196,6 +208,98 @@ fn a_first_deployment() {
     // Without an alias there is no provisioned concurrency to ask for.
     let spare = ["lambda:GetProvisionedConcurrencyConfig", "lambda:ListTags", LATER];
     assert_least("hello-first", |_| {}, &with(request(), |policy| policy.create_alias = true), &spare);
+}
+
+/// What is asked for to begin one that goes on without its process, as far as its first weight.
+#[test]
+fn a_detached_rollout() {
+    let furnish = |world: &mut World| {
+        world.create_function(CONTROLLER, &[]).unwrap();
+        world.create_schedule_group("canaryctl");
+    };
+    // A schedule is looked at only where it may be there already, and its role is Scheduler's to use.
+    let spare = ["iam:PassRole", LATER, "scheduler:DeleteSchedule", "scheduler:GetSchedule"];
+    assert_least("hello", furnish, &detached(request()), &spare);
+    let ticks = Request { controller: None, ..detached(request()) };
+    let left =
+        |request: &Request| permissions(request, &place(), false).iter().filter(|grant| grant.id.starts_with("Detach")).count();
+    assert_eq!((left(&ticks), left(&request()), left(&detached(request()))), (0, 0, 3));
+    let far = "arn:aws-cn:lambda:cn-north-1:123456789012:function:ours";
+    let elsewhere = Request { controller: Some(far.to_owned()), ..detached(request()) };
+    let grants = permissions(&elsewhere, &place(), false);
+    let of = |id: &str| grants.iter().find(|grant| grant.id == id).unwrap().resources.clone();
+    assert_eq!(of("DetachRole"), ["arn:aws-cn:iam::123456789012:role/ours-scheduler-cn-north-1"]);
+    assert_eq!(
+        (of("DetachFunction"), of("Detach")),
+        (vec![far.to_owned()], vec!["arn:aws:scheduler:us-east-1:*:schedule/canaryctl/*".to_owned()])
+    );
+}
+
+const TOPIC: &str = "sns:arn:aws:sns:us-east-1:111111111111:deployments";
+
+/// What the role of the controller's function may do is what turns call, of rollouts with everything that a rollout can have.
+#[test]
+fn turns_of_detached_rollouts() {
+    let hooks = ["preHook", "postHook"].map(|hook| hook.parse().unwrap());
+    let reach = Reach {
+        hooks: hooks.to_vec(),
+        managed_alarms: vec![errors().name],
+        test_events: true,
+        gates: true,
+        keep_previous: Some("Before".to_owned()),
+        notified: vec![TOPIC.parse().unwrap()],
+    };
+    let grants = turn_permissions(&request().subject, &reach, &place());
+    let mut used = BTreeSet::new();
+    let mut turn = |story: &'static str, request: Request, furnish: fn(&mut World), (version, ended): (&str, &str)| {
+        let called = on(story, async |stage| {
+            // What counts a signal was there before.
+            stage.sleep(600).await;
+            deploy(&stage);
+            stage.with(furnish);
+            stage.with(|world| refuse_the_rest(world, &grants, |fault| fault.from_caller(CONTROLLER)));
+            let scheduled = || stage.with(|world| !world.schedules().is_empty());
+            // Left to the turns from its very beginning, which publish, too.
+            stage.killed(detached(request), stage.until_looking_every(Duration::from_millis(50), scheduled)).await;
+            stage.until_looking_every(Duration::from_secs(5), || !scheduled()).await;
+            stage.assert_ended(version, ended);
+            called_by(&stage, CONTROLLER)
+        });
+        assert_permitted(&grants, &called);
+        used.extend(called.into_iter().map(|(action, _)| action));
+    };
+    let compared = || with(request(), |policy| policy.analysis.mode = Mode::On);
+    let later = |world: &mut World| {
+        let job = "after=90s key=canaryctl/{/LifecycleEventHookExecutionId} value=Succeeded";
+        world.set_environment("postHook", &[("SIM_HOOK", "InProgress"), ("SIM_HOOK_REPORT", job)]).unwrap();
+    };
+    turn("hello", compared(), later, ("42", "promoted"));
+    turn("hello-errors", request(), |_| {}, ("41", "back"));
+    let told = rollout::notify::Notification {
+        recipient: TOPIC.parse().unwrap(),
+        kinds: rollout::notify::NoticeKind::usual(),
+        trigger: None,
+    };
+    let managed = Request {
+        alarms: vec![errors().name],
+        managed: vec![errors()],
+        keep_previous: Some("Before".to_owned()),
+        notify: vec![told],
+        ..compared()
+    };
+    turn("hello", managed, |_| {}, ("42", "promoted"));
+    let signals = vec!["http=Shop/Failures{Version=${version}}/Shop/Requests{Version=${version}}".parse().unwrap()];
+    turn("hello-handled-errors", Request { signals, alarms: Vec::new(), ..compared() }, |_| {}, ("41", "back"));
+    let none = |world: &mut World| {
+        let none = serde_json::json!({"ReservedConcurrentExecutions": 0});
+        world.arrange("PUT", "/2017-10-31/functions/hello/concurrency", &none).unwrap();
+    };
+    turn("hello", Request { alarms: Vec::new(), ..compared() }, none, ("41", "back"));
+    let granted: BTreeSet<&str> = grants.iter().flat_map(|grant| grant.actions.iter().copied()).collect();
+    let unused: Vec<&str> = granted.into_iter().filter(|action| !used.contains(*action)).collect();
+    // As far as an alarm is there already, and red about another version.
+    let spare = ["cloudwatch:ListTagsForResource", "cloudwatch:SetAlarmState", "cloudwatch:TagResource"];
+    assert_eq!(unused, spare, "permitted, and not called");
 }
 
 #[test]

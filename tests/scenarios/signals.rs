@@ -180,7 +180,7 @@ fn a_plan_says_what_signals_are_worth_and_what_their_log_costs() {
 #[test]
 fn only_what_signals_call_is_granted() {
     let actions = |signals: &[&str]| {
-        let place = controller::Place { region: Some("eu-west-1".to_owned()), stack: None };
+        let place = controller::Place { region: Some("eu-west-1".to_owned()), ..controller::Place::default() };
         let grants = controller::permissions(&watched(signals), &place, false);
         let signals = grants.into_iter().filter(|grant| grant.id.starts_with("Signals"));
         signals.map(|grant| (grant.id, grant.actions, grant.resources)).collect::<Vec<_>>()

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use controller::GUARD;
 use rollout::target::Qualified;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::error::Failure;
 use crate::ui::print::print_json;
@@ -48,38 +48,51 @@ pub(crate) struct GuardTemplate {
 }
 
 pub(crate) fn template(args: &GuardTemplate) -> Result<u8, Failure> {
-    let definition: Value = serde_json::from_str(DEFINITION).map_err(Failure::unexpected)?;
     let template = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "canaryctl guard: puts a rollout whose process stopped back on its stable version",
-        "Resources": {
-            "Guard": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {
-                "StateMachineName": args.name,
-                "StateMachineType": "STANDARD",
-                "RoleArn": {"Fn::GetAtt": ["GuardRole", "Arn"]},
-                "Definition": definition,
-                "LoggingConfiguration": {
-                    "Level": "ERROR",
-                    "IncludeExecutionData": true,
-                    "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["GuardLog", "Arn"]}}}],
-                },
-            }},
-            "GuardLog": {"Type": "AWS::Logs::LogGroup", "Properties": {
-                // The prefix under which Step Functions needs no policy of the log group's own.
-                "LogGroupName": format!("/aws/vendedlogs/states/{}", args.name),
-                "RetentionInDays": 30,
-            }},
-            "GuardRole": {"Type": "AWS::IAM::Role", "Properties": role(&args.functions)},
-            "GuardFailed": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm(&args.notified)},
-        },
-        "Outputs": {"Guard": {"Description": "for `canaryctl rollout --guard=ARN`", "Value": {"Ref": "Guard"}}},
+        "Resources": resources(&args.name, &args.functions, &args.notified)?,
+        "Outputs": {"Guard": output()},
     });
     print_json(&format!("{}\n", serde_json::to_string_pretty(&template).map_err(Failure::unexpected)?));
     Ok(0)
 }
 
+/// What a template has where its guard is to be found.
+pub(crate) fn output() -> Value {
+    json!({"Description": "for `canaryctl rollout --guard=ARN`", "Value": {"Ref": "Guard"}})
+}
+
+/// The resources of a guard of this name, by their logical ids.
+pub(crate) fn resources(name: &str, functions: &[Qualified], notified: &[String]) -> Result<Map<String, Value>, Failure> {
+    let definition: Value = serde_json::from_str(DEFINITION).map_err(Failure::unexpected)?;
+    let machine = json!({"Type": "AWS::StepFunctions::StateMachine", "Properties": {
+        "StateMachineName": name,
+        "StateMachineType": "STANDARD",
+        "RoleArn": {"Fn::GetAtt": ["GuardRole", "Arn"]},
+        "Definition": definition,
+        "LoggingConfiguration": {
+            "Level": "ERROR",
+            "IncludeExecutionData": true,
+            "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["GuardLog", "Arn"]}}}],
+        },
+    }});
+    let log = json!({"Type": "AWS::Logs::LogGroup", "Properties": {
+        // The prefix under which Step Functions needs no policy of the log group's own.
+        "LogGroupName": format!("/aws/vendedlogs/states/{name}"),
+        "RetentionInDays": 30,
+    }});
+    let rows = [
+        ("Guard", machine),
+        ("GuardLog", log),
+        ("GuardRole", json!({"Type": "AWS::IAM::Role", "Properties": role(functions)})),
+        ("GuardFailed", json!({"Type": "AWS::CloudWatch::Alarm", "Properties": alarm(notified)})),
+    ];
+    Ok(rows.into_iter().map(|(name, resource)| (name.to_owned(), resource)).collect())
+}
+
 fn role(functions: &[Qualified]) -> Value {
-    let aliases: Vec<Value> = functions.iter().flat_map(resources).collect();
+    let aliases: Vec<Value> = functions.iter().flat_map(arns).collect();
     // Step Functions sets its logging up with the role of the state machine; AWS takes no narrower resource for these.
     let logging = [
         "logs:CreateLogDelivery",
@@ -104,7 +117,7 @@ fn role(functions: &[Qualified]) -> Value {
 }
 
 /// The ARNs of a function and of its alias, or of all of them. What was not said is the stack's own.
-fn resources(named: &Qualified) -> [Value; 2] {
+fn arns(named: &Qualified) -> [Value; 2] {
     let (partition, region) = match &named.function.place {
         Some(place) => (place.partition.as_str(), place.region.as_str()),
         None => ("${AWS::Partition}", "${AWS::Region}"),

@@ -51,8 +51,11 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
     let (mut grants, mut notes): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
     for one in &located {
         let region = one.session.aws.region().to_owned();
-        let place =
-            Place { region: Some(region).filter(|region| region != session::ANYWHERE), stack: stack(&args, one, rollback_only) };
+        let place = Place {
+            region: Some(region).filter(|region| region != session::ANYWHERE),
+            stack: stack(&args, one, rollback_only),
+            ..Place::default()
+        };
         notes.extend(about(&one.subject, &place).map(str::to_owned));
         if rollback_only {
             add(&mut grants, rollback_permissions(&one.subject, &place));
@@ -77,7 +80,7 @@ pub(crate) async fn run(args: IamPolicy) -> Result<u8, Failure> {
 }
 
 /// Merges grants by their purpose: one statement for each, for any number of functions.
-fn add(grants: &mut Vec<Grant>, more: Vec<Grant>) {
+pub(crate) fn add(grants: &mut Vec<Grant>, more: Vec<Grant>) {
     for grant in more {
         let Some(Grant { actions, resources, .. }) = grants.iter_mut().find(|known| known.id == grant.id) else {
             grants.push(grant);

@@ -3,6 +3,7 @@
 mod adopt;
 mod analyze;
 mod completions;
+mod controller;
 mod doctor;
 mod guard;
 mod guide;
@@ -30,6 +31,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::adopt::Adopt;
 use self::analyze::Analyze;
 use self::completions::{Completions, Man};
+use self::controller::{Controller, ControllerCommand};
 use self::guard::{Guard, GuardCommand};
 use self::guide::Guide;
 use self::hook_report::{Hook, HookCommand};
@@ -111,6 +113,7 @@ Examples:
     Analyze(Box<Analyze>),
     Logs(Box<Logs>),
     Guard(Guard),
+    Controller(Controller),
     Guide(Guide),
     Init(Init),
     Adopt(Adopt),
@@ -145,7 +148,8 @@ impl Command {
             Self::Explain(_) | Self::Replay(_) | Self::Verify(_) | Self::Init(_) | Self::Schema | Self::Simulate(_) => {
                 return None;
             }
-            Self::Adopt(_) | Self::Completions(_) | Self::Man(_) | Self::Guard(_) | Self::Guide(_) => return None,
+            Self::Adopt(_) | Self::Completions(_) | Self::Man(_) => return None,
+            Self::Guard(_) | Self::Controller(_) | Self::Guide(_) => return None,
         })
     }
 
@@ -180,6 +184,7 @@ impl Command {
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
             Self::Guard(Guard { command: GuardCommand::Template(args) }) => guard::template(&args),
+            Self::Controller(Controller { command: ControllerCommand::Template(args) }) => controller::template(&args),
             Self::Guide(args) => guide::run(&args, Cli::command()),
             Self::Adopt(args) => adopt::run(&args),
             Self::Schema => Ok(import::schema()),

@@ -2,8 +2,9 @@
 
 use controller::port::Cloud;
 use controller::{Guard, Problem, Request, forecast, judge_stack, last_version, preflight};
-use rollout::format::duration;
+use rollout::format::{duration, grouped};
 use rollout::plan::Plan;
+use rollout::price::{MEMORY_MB, PRICES, Price};
 use rollout::timing::GUARD_SLACK;
 use serde_json::json;
 
@@ -43,6 +44,9 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
             if let Some(guard) = &request.guard {
                 print_out(&format!("  guard     {}\n", guarded(guard, &found.plan)));
             }
+            if let Some(controller) = &request.controller {
+                print_out(&format!("  costs     {}\n", costs(controller, &found.plan)));
+            }
             for name in &found.in_alarm {
                 print_out(&format!("  waits     alarm {name} is in ALARM; the rollout would wait up to 1h for OK\n"));
             }
@@ -61,6 +65,13 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
             if let (Some(guard), Some(fields)) = (&request.guard, plan.as_object_mut()) {
                 fields.insert("guard".to_owned(), json!({"state_machine": guard.machine, "optional": guard.optional}));
             }
+            if let (Some(controller), Some(fields)) = (&request.controller, plan.as_object_mut()) {
+                let Price { invocations, gb_seconds, micro_dollars } = Price::of(found.plan.duration());
+                let detached = json!({
+                    "controller": controller, "invocations": invocations, "gb_seconds": gb_seconds, "micro_dollars": micro_dollars,
+                });
+                fields.insert("detached".to_owned(), detached);
+            }
             print_json(&format!("{plan}\n"));
             for text in found.describe_warnings(subject) {
                 let line = report::object("warning", now, subject, json!({ "text": text }));
@@ -73,6 +84,17 @@ async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8
         }
     }
     Ok(if found.problems.is_empty() { 0 } else { 3 })
+}
+
+/// What a rollout costs that continues without this process; one that is held or paused costs more.
+fn costs(controller: &str, plan: &Plan) -> String {
+    let price = Price::of(plan.duration());
+    let (invocations, gb_seconds) = (grouped(price.invocations), grouped(price.gb_seconds));
+    format!(
+        "about {} for the whole rollout: {invocations} invocations of {controller} by its schedule, {gb_seconds} GB-seconds ({MEMORY_MB} MB, \
+         x86_64; {PRICES})",
+        price.dollars()
+    )
 }
 
 fn guarded(guard: &Guard, plan: &Plan) -> String {

@@ -5,20 +5,25 @@
 use std::collections::BTreeSet;
 
 use rollout::hook::HookTarget;
-use rollout::notify::Recipient;
+use rollout::notify::{Notification, Recipient};
 use rollout::plan::{Mode, OnLowTraffic};
 use rollout::target::{FunctionName, Qualified, Subject};
-use rollout::{Arn, Signal};
+use rollout::{Arn, Schedule, Signal};
 
+use crate::detached::scheduler_role;
 use crate::hooks::functions;
-use crate::port::{Call, default_log_group};
+use crate::port::{Call, SCHEDULE_GROUP, default_log_group};
 use crate::request::Request;
 
 /// Where things are, as far as that is known without asking.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
+    /// The partition; where it is not known, the Region's.
+    pub partition: Option<String>,
     /// The Region.
     pub region: Option<String>,
+    /// The account.
+    pub account: Option<String>,
     /// The stack in which names are looked up, where they are.
     pub stack: Option<String>,
 }
@@ -32,6 +37,23 @@ pub struct Grant {
     pub actions: Vec<&'static str>,
     /// On what.
     pub resources: Vec<String>,
+}
+
+/// What turns of a detached rollout may reach beside its function: functions and alarms, as far as they were named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Hooks and checks.
+    pub hooks: Vec<Qualified>,
+    /// Alarms that are made, or changed, for the candidate.
+    pub managed_alarms: Vec<String>,
+    /// Whether versions are sent test events.
+    pub test_events: bool,
+    /// Whether rollouts wait for approvals.
+    pub gates: bool,
+    /// The alias that keeps the version before, where one does.
+    pub keep_previous: Option<String>,
+    /// Who is told of rollouts.
+    pub notified: Vec<Recipient>,
 }
 
 impl Grant {
@@ -73,9 +95,10 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         // Asked for on less than everything, AWS leaves composite alarms out of its answers.
         grants.push(Grant::of("Alarms", &[Call::DescribeAlarms, Call::DescribeAlarmHistory], everything()));
     }
-    grants.extend(arns.managed_alarms(request));
+    grants.extend(arns.managed_alarms(request.managed.iter().map(|rule| rule.name.as_str())));
     grants.extend(arns.previous(request));
     grants.extend(arns.guard(request));
+    grants.extend(arns.detach(request));
     grants.extend(arns.notified(request));
     grants.extend((!request.gates.is_empty()).then(|| arns.approvals()));
     if request.analysis.mode != Mode::Off || doctor {
@@ -89,7 +112,7 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
         grants.push(Grant::of("ErrorLinesAnswer", &[Call::GetQueryResults, Call::StopQuery], everything()));
     }
     if request.signals.iter().any(|signal| !signal.is_in_logs()) {
-        grants.push(Grant::of("Signals", &[Call::ListMetrics], everything()));
+        grants.push(signals());
     }
     if request.signals.iter().any(Signal::is_in_logs) {
         let group = arns.here("logs", &format!("log-group:{}:*", default_log_group(&request.subject.function.name)));
@@ -111,6 +134,37 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     grants
 }
 
+/// What turns of any detached rollout of this function call, as [`permissions`] has it, and what deletes its schedule. What is read of everything is
+/// granted whether a rollout asks for it or not; what is invoked or changed only where it was named.
+pub fn turn_permissions(subject: &Subject, reach: &Reach, place: &Place) -> Vec<Grant> {
+    let mut request = Request::new(subject.clone(), Schedule::all_at_once());
+    let hooks: Vec<HookTarget> = reach.hooks.iter().cloned().map(HookTarget::Function).collect();
+    // All of them are invoked alike, and some report later.
+    (request.pre_hook, request.checks) = (hooks.first().cloned(), hooks);
+    request.alarms = vec![String::new()];
+    request.policy.analysis.mode = Mode::On;
+    request.keep_previous.clone_from(&reach.keep_previous);
+    let told = |recipient: &Recipient| Notification { recipient: recipient.clone(), kinds: Vec::new(), trigger: None };
+    request.notify = reach.notified.iter().map(told).collect();
+    // Looked at before it begins; and a turn does not read the log of a version that another process published.
+    (request.policy.allow_provisioned, request.policy.no_logs) = (true, true);
+    if reach.test_events {
+        request.policy.analysis.on_low_traffic = OnLowTraffic::Probe(1);
+    }
+    let mut grants = permissions(&request, place, false);
+    // A turn warns of nothing, and tells why no invocation is counted.
+    for grant in grants.iter_mut().filter(|grant| grant.id.starts_with("Warnings")) {
+        grant.actions.retain(|action| *action == Call::GetFunctionConcurrency.permission());
+    }
+    grants.retain(|grant| !grant.actions.is_empty());
+    let arns = Arns { subject, place };
+    grants.extend(arns.managed_alarms(reach.managed_alarms.iter().map(String::as_str)));
+    grants.extend(reach.gates.then(|| arns.approvals()));
+    grants.push(signals());
+    grants.push(Grant::of("Schedules", &[Call::DeleteSchedule], vec![place.schedules()]));
+    grants
+}
+
 /// What `rollback` calls.
 pub fn rollback_permissions(subject: &Subject, place: &Place) -> Vec<Grant> {
     let arns = Arns { subject, place };
@@ -125,6 +179,10 @@ pub fn rollback_permissions(subject: &Subject, place: &Place) -> Vec<Grant> {
 fn any_stack() -> Grant {
     let calls = [Call::DescribeStackResources, Call::DescribeStacks, Call::GetTemplate];
     Grant::of("WarningsOfStacks", &calls, everything())
+}
+
+fn signals() -> Grant {
+    Grant::of("Signals", &[Call::ListMetrics], everything())
 }
 
 fn everything() -> Vec<String> {
@@ -148,24 +206,29 @@ impl Arns<'_> {
     }
 
     fn lambda(&self, function: &FunctionName, qualifier: Option<&str>) -> String {
-        let (partition, region) = match &function.place {
-            Some(place) => (place.partition.clone(), place.region.clone()),
-            None => (self.partition(), self.region()),
-        };
-        let account = function.account.clone().unwrap_or_else(|| self.account());
+        let (partition, region, account) = self.place_of(function);
         let qualifier = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
         let resource = format!("function:{}{qualifier}", function.name);
         Arn { partition: &partition, service: "lambda", region: &region, account: &account, resource: &resource }.to_string()
     }
 
-    fn managed_alarms(&self, request: &Request) -> Option<Grant> {
-        let resources: Vec<String> =
-            request.managed.iter().map(|rule| self.here("cloudwatch", &format!("alarm:{}", rule.name))).collect();
+    /// Partition, Region and account of a function.
+    fn place_of(&self, function: &FunctionName) -> (String, String, String) {
+        let (partition, region) = match &function.place {
+            Some(place) => (place.partition.clone(), place.region.clone()),
+            None => (self.partition(), self.region()),
+        };
+        (partition, region, function.account.clone().unwrap_or_else(|| self.account()))
+    }
+
+    fn managed_alarms<'b>(&self, names: impl Iterator<Item = &'b str>) -> Option<Grant> {
+        let resources: Vec<String> = names.map(|name| self.here("cloudwatch", &format!("alarm:{name}"))).collect();
+        let any = !resources.is_empty();
         let calls = [Call::ListTagsForResource, Call::PutMetricAlarm, Call::SetAlarmState];
         let mut managed = Grant::of("ManagedAlarms", &calls, resources);
         // An alarm is put with its tag.
         managed.actions.push("cloudwatch:TagResource");
-        (!request.managed.is_empty()).then_some(managed)
+        any.then_some(managed)
     }
 
     fn guard(&self, request: &Request) -> Option<Grant> {
@@ -173,6 +236,21 @@ impl Arns<'_> {
         let named = || self.here("states", &format!("stateMachine:{machine}"));
         let machine = if Arn::is_meant(machine) { machine.clone() } else { named() };
         Some(Grant::of("Guard", &[Call::StartExecution], vec![machine]))
+    }
+
+    /// What has the rollout continue without its process: the schedule, and the role that it is handed.
+    fn detach(&self, request: &Request) -> Vec<Grant> {
+        let named = request.controller.as_ref().and_then(|controller| controller.parse::<Qualified>().ok());
+        let Some(Qualified { function, .. }) = named else { return Vec::new() };
+        let (partition, region, account) = self.place_of(&function);
+        let resource = format!("role/{}", scheduler_role(&function.name, &region));
+        let role = Arn { partition: &partition, service: "iam", region: "", account: &account, resource: &resource }.to_string();
+        let schedules = [Call::CreateSchedule, Call::GetSchedule, Call::DeleteSchedule];
+        vec![
+            Grant::of("Detach", &schedules, vec![self.here("scheduler", &schedules_of_group())]),
+            Grant { id: "DetachRole", actions: vec!["iam:PassRole"], resources: vec![role] },
+            Grant::of("DetachFunction", &[Call::GetFunctionConfiguration], vec![self.lambda(&function, None)]),
+        ]
     }
 
     /// Who approved a gate stands in a tag of the function.
@@ -213,7 +291,7 @@ impl Arns<'_> {
     }
 
     fn account(&self) -> String {
-        self.subject.function.account.clone().unwrap_or_else(|| "*".to_owned())
+        self.subject.function.account.clone().or_else(|| self.place.account.clone()).unwrap_or_else(|| "*".to_owned())
     }
 
     fn region(&self) -> String {
@@ -225,11 +303,28 @@ impl Arns<'_> {
         if let Some(place) = &self.subject.function.place {
             return place.partition.clone();
         }
-        match self.region() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        }
-        .to_owned()
+        self.place.partition.clone().unwrap_or_else(|| partition_of(&self.region()).to_owned())
+    }
+}
+
+impl Place {
+    /// The schedules that this place's rollouts make.
+    fn schedules(&self) -> String {
+        let or_any = |known: &Option<String>| known.clone().unwrap_or_else(|| "*".to_owned());
+        let (region, account) = (or_any(&self.region), or_any(&self.account));
+        let partition = self.partition.as_deref().unwrap_or_else(|| partition_of(&region));
+        Arn { partition, service: "scheduler", region: &region, account: &account, resource: &schedules_of_group() }.to_string()
+    }
+}
+
+fn schedules_of_group() -> String {
+    format!("schedule/{SCHEDULE_GROUP}/*")
+}
+
+fn partition_of(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
     }
 }

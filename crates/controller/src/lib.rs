@@ -59,7 +59,7 @@ pub use forecast::forecast;
 pub use group::{GroupEnding, Ticked, each, group, rollout, tick};
 pub use guard::{GUARD, Guard};
 pub use hooks::{awaited, tag_key};
-pub use iam::{Grant, Place, permissions, rollback_permissions};
+pub use iam::{Grant, Place, Reach, permissions, rollback_permissions, turn_permissions};
 pub use identity::Identity;
 pub use interrupt::Interrupt;
 pub use keep_previous::kept_version;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rollout::event::Event;
+use rollout::timing::TURN;
 use rollout::turn::Turn;
 use rollout::{Subject, Time};
 use tokio::sync::watch;
@@ -46,9 +47,6 @@ pub async fn continue_detached<C: Cloud, K: Clock>(
     let deleted = if over { Some(cloud.delete_schedule(&detached.schedule).await) } else { None };
     Ok(Continued { ticked, deleted })
 }
-
-/// How long a turn lasts: until shortly before the next one begins, so that alarms are noticed as quickly as by a process that stays.
-const TURN: Duration = Duration::from_secs(55);
 
 /// When an invocation's turn is over that has until then: a moment is left for its last write.
 pub fn lasts(now: Time, deadline: Time) -> Duration {

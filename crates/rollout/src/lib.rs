@@ -58,6 +58,7 @@ pub mod pin;
 pub mod plan;
 pub mod policy;
 mod position;
+pub mod price;
 pub mod report;
 pub mod resumed;
 pub mod schedule;

@@ -99,6 +99,11 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
+    /// The schedule `AllAtOnce`.
+    pub fn all_at_once() -> Self {
+        Self { name: ALL_AT_ONCE.to_owned(), weights: vec![Weight::FULL], every: Duration::ZERO }
+    }
+
     /// A schedule of steps given one by one, `every` apart. 100% is added where it is missing.
     ///
     /// # Errors
@@ -174,8 +179,8 @@ impl FromStr for Schedule {
     fn from_str(given: &str) -> Result<Self, Self::Err> {
         let name = given.strip_prefix(PREFIX).unwrap_or(given);
         let unknown = || ScheduleError::Unknown { given: given.to_owned(), nearest: nearest(given) };
-        if name == "AllAtOnce" {
-            return Ok(Self { name: name.to_owned(), weights: vec![Weight::FULL], every: Duration::ZERO });
+        if name == ALL_AT_ONCE {
+            return Ok(Self::all_at_once());
         }
         let (linear, share, wait) = if let Some(rest) = name.strip_prefix("Canary") {
             rest.split_once("Percent").map(|(share, wait)| (false, share, wait))
@@ -209,6 +214,8 @@ impl FromStr for Schedule {
         Self::checked(name.to_owned(), weights, every, given)
     }
 }
+
+const ALL_AT_ONCE: &str = "AllAtOnce";
 
 /// Multiples of `share` below 100%, then 100%.
 fn rising(share: Weight) -> Vec<Weight> {

@@ -27,6 +27,10 @@ pub const GUARD_SLACK: Duration = Duration::from_mins(2);
 /// How long a guard lasts: nine events every two and a half minutes, of the 25,000 that an execution has room for, are 4.8 days.
 pub const GUARD_LASTS: Duration = Duration::from_hours(96);
 
+/// How long a turn of the controller's function lasts: until shortly before the next one begins, so that alarms are noticed as quickly as by a process
+/// that stays.
+pub const TURN: Duration = Duration::from_secs(55);
+
 /// How long before its end a lease is renewed.
 pub const RENEWAL: Duration = Duration::from_secs(30);
 
