@@ -1,7 +1,5 @@
 //! The controller's function: the same binary, started by the Lambda runtime. Each invocation is one turn of a detached rollout.
 
-use std::io;
-
 use aws::{Aws, ClientOverrides, Settings, connect};
 use controller::port::Cloud;
 use controller::{Budget, Budgeted, Continued, Detached, Identity, Interrupt, continue_detached, lasts, shortest_poll};
@@ -15,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::clock::RuntimeClock;
 use crate::commands::tick::fields;
-use crate::ui::print::print_error;
+use crate::ui::print::{print_error, print_json};
 
 /// Whether this process was started by the Lambda runtime, and by no command line.
 pub(crate) fn is_runtime() -> bool {
@@ -48,9 +46,10 @@ async fn answer(aws: &Aws, LambdaEvent { payload, context }: LambdaEvent<Value>)
     let budget = Budget::looking_every(shortest_poll(detached.len()));
     let clock = RuntimeClock::Real;
     let cloud = Budgeted::new(aws, &clock, &budget);
-    let mut log = Json::new(io::stdout());
     let mut tell = |event: &Event| {
-        let _ = log.event(event);
+        let mut line = Vec::new();
+        let _ = Json::new(&mut line).event(event);
+        print_json(&String::from_utf8_lossy(&line));
     };
     let identity = Identity { id: detached.rollout_id, owner: Owner::from_random(fastrand::u32(..)) };
     let (_untold, interrupt) = watch::channel(Interrupt::None);

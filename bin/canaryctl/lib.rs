@@ -78,7 +78,7 @@ fn asked_for() -> Targets {
 fn run(mut command: Command) -> u8 {
     on_runtime(async {
         let clock = command.common().map(Common::start).unwrap_or_default();
-        clock.run(command.run()).await.unwrap_or_else(|Failure { code, message }| {
+        Box::pin(clock.run(command.run())).await.unwrap_or_else(|Failure { code, message }| {
             print_error(&message);
             code
         })
@@ -94,7 +94,7 @@ fn on_runtime(task: impl Future<Output = u8>) -> u8 {
             return 1;
         }
     };
-    let code = runtime.block_on(task);
+    let code = runtime.block_on(Box::pin(task));
     // A call that hangs in the background must not hold the exit up.
     runtime.shutdown_background();
     code

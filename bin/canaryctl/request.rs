@@ -57,13 +57,10 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         names.home.has(alarm).await?;
     }
     Ok(Request {
-        subject: located.subject.clone(),
         version,
         expects: said.and_then(|said| said.current_version.as_ref()).map(|at| at.value).filter(|_| args.version_number.is_none()),
         code,
         description: args.description.clone(),
-        schedule,
-        concurrent_rollouts: 1,
         alarms,
         managed,
         policy,
@@ -74,9 +71,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         step_hook,
         checks,
         observations: args.artifacts.observations,
-        source: None,
         controller: args.detach.clone().filter(|controller| controller != TICKS),
-        rollout: None,
         turn: args.detach.as_ref().map(|_| Turn::Begin),
         guard: args.guard.clone().map(|machine| Guard { machine, optional: args.guard_optional }),
         takeover: TakeoverOptions {
@@ -85,7 +80,6 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
             adopt: args.adopt,
             supersede: args.supersede,
         },
-        group: Vec::new(),
         signals,
         read_template: |text| project::template(text.as_bytes()).ok(),
         keep_previous,
@@ -93,6 +87,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         notify,
         notice: report::notice,
         notes: located.notes(),
+        ..Request::new(located.subject.clone(), schedule)
     })
 }
 

@@ -208,7 +208,7 @@ impl Stage {
 
     /// Runs a rollout to its end, while something else happens.
     pub(crate) async fn rollout_while(&self, request: impl Borrow<Request>, meanwhile: impl Future<Output = ()>) -> Output {
-        tokio::join!(self.rollout(request), meanwhile).0
+        tokio::join!(Box::pin(self.rollout(request)), meanwhile).0
     }
 
     /// Runs a rollout whose process is killed when `moment` ends.

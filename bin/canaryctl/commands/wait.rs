@@ -64,10 +64,7 @@ async fn one(session: &Session, subject: &Subject, id: RolloutId, poll: Duration
 
 fn over(session: &Session, subject: &Subject, outcome: &Outcome, alias: Option<&Alias>) -> u8 {
     let traffic = alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic);
-    let word = match outcome {
-        Outcome::RolledBack(cause) => cause.phrase().to_owned(),
-        outcome => outcome.to_string(),
-    };
+    let word = if let Outcome::RolledBack(cause) = outcome { cause.phrase().to_owned() } else { outcome.to_string() };
     print_info(&format!("{}  {subject}: {word}; {traffic}\n", clock(session.aws.time())));
     outcome.exit_code()
 }

@@ -106,9 +106,12 @@ pub fn under_way(subject: &Subject, note: &Note) -> String {
     let candidate = note.candidate.map_or_else(String::new, |version| format!(" of {version}"));
     let lease = note.lease.map_or_else(
         || ", without an owner".to_owned(),
-        |lease| match note.owner == detached_owner(note.id) {
-            true => format!(", detached, with a turn due by {}", clock(lease)),
-            false => format!(", driven by process {}, which has to report again by {}", note.owner, clock(lease)),
+        |lease| {
+            if note.owner == detached_owner(note.id) {
+                format!(", detached, with a turn due by {}", clock(lease))
+            } else {
+                format!(", driven by process {}, which has to report again by {}", note.owner, clock(lease))
+            }
         },
     );
     format!("rollout {}{candidate} has been in progress on {subject} since {}{lease}", note.id, clock(note.started_at))

@@ -24,7 +24,7 @@ use rollout::timing::{CREDENTIALS_MARGIN, GUARD_LASTS, SECOND_LOOK, SHORT_SESSIO
 use rollout::turn::{Next, Turn, detached_owner};
 
 use crate::expectation::SignalPast;
-use crate::port::{AliasSnapshot, Call, Clock, Cloud, Configuration, default_log_group};
+use crate::port::{AliasSnapshot, Answer, Call, Clock, Cloud, Configuration, default_log_group};
 use crate::request::Request;
 
 use alarms::alarms;
@@ -86,15 +86,7 @@ pub(crate) fn pins_first(subject: &Subject) -> String {
 /// Looks at everything a rollout needs.
 pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, id: RolloutId, owner: Owner) -> Preflight {
     let subject = &request.subject;
-    let mut read = cloud.alias(subject).await;
-    let idle = |held: &AliasSnapshot| matches!(alias_state(&held.alias), AliasState::Idle(_));
-    // Whoever begins has to be sure that nobody is there, and a turn that nothing is left to do.
-    let unsure = |held: &AliasSnapshot| idle(held) == Turn::is_tick(request.turn);
-    if read.as_ref().is_ok_and(|held| held.as_ref().is_some_and(unsure)) {
-        clock.sleep(SECOND_LOOK).await;
-        read = cloud.alias(subject).await;
-    }
-    let (held, problems, read) = match read {
+    let (held, problems, read) = match first_look(cloud, clock, request).await {
         Ok(held) => (held, Vec::new(), true),
         Err(error) => (None, vec![unreadable(&error)], false),
     };
@@ -156,6 +148,18 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         found.problems.extend(problems);
     }
     found
+}
+
+/// Reads the alias, and again where one read is not enough to go by: whoever begins has to be sure that nobody is there, and a turn that
+/// nothing is left to do.
+async fn first_look<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request) -> Answer<Option<AliasSnapshot>> {
+    let read = cloud.alias(&request.subject).await?;
+    let idle = |held: &AliasSnapshot| matches!(alias_state(&held.alias), AliasState::Idle(_));
+    if read.as_ref().is_some_and(|held| idle(held) == Turn::is_tick(request.turn)) {
+        clock.sleep(SECOND_LOOK).await;
+        return cloud.alias(&request.subject).await;
+    }
+    Ok(read)
 }
 
 /// What a turn needs to go on with a rollout that another process began, and looked at everything for: nothing that could stop it.

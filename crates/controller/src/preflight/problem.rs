@@ -72,6 +72,7 @@ pub(crate) fn unreadable(error: &CloudError) -> Problem {
 
 /// What the preflight found.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent fact of what was found")]
 pub struct Preflight {
     /// The plan for what was found.
     pub plan: Plan,
