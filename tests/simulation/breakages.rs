@@ -96,6 +96,7 @@ impl Breakage {
         (asked.steps, asked.every, asked.poll) = (vec![10, 40, 100], Duration::from_secs(40), Duration::from_secs(5));
         (asked.alarms, asked.ignore_red, asked.bake) = (1, false, Duration::from_secs(30));
         (scene.traffic, scene.first, asked.hold_on_interrupt) = (0.0, false, false);
+        story.turns = None;
         story.guard = if self == Self::Unguarded { Guarding::Required } else { Guarding::No };
         let soon = Duration::from_secs(10 + seed);
         let blind = |operation, from, until| Weather {

@@ -459,9 +459,9 @@ fn prompt(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
     if !record.story.undisturbed() || record.story.many > 1 {
         return Ok(());
     }
-    // An answer takes 60 ms at the most, and a look at most one poll more.
+    // An answer takes 60 ms at the most, and a look at most one poll more; between two turns nobody looks.
     let alias = format!("{}:{ALIAS}", name(member));
-    let patience = record.story.asked.poll + Duration::from_millis(200);
+    let patience = record.story.asked.poll + record.story.between_turns() + Duration::from_millis(200);
     for alarm in &record.alarms[member] {
         let transitions = &alarm.transitions;
         for (index, (red, _)) in transitions.iter().enumerate().filter(|(_, (_, state))| state == "ALARM") {

@@ -215,7 +215,7 @@ pub(crate) fn exit_codes_of_all(record: &Record, changes: &[Change<'_>]) -> Find
 
 /// Whether the exit code of several says what they are on and why.
 fn fits_all(record: &Record, changes: &[Change<'_>], run: &Run, ended: &Ended) -> bool {
-    let Ended { at, code, left } = ended;
+    let Ended { at, code, left, .. } = ended;
     let earlier = || changes.iter().filter(|change| change.call.at <= *at);
     let whole = |version: &str| {
         answered_for(record, changes, *at).all(|member| {

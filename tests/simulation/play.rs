@@ -358,7 +358,8 @@ pub(crate) async fn rollout(stage: Stage, requests: Vec<Request>, part: Part, he
         let ended = controller::group(&cloud, clock, &requests, identity(), heard, &mut |_| {}).await;
         (ended.exit_code, ended.endings)
     };
-    Ended { at: stage.now(), code, left: endings.into_iter().map(Left::from).collect() }
+    let rollout = endings.first().and_then(|ending| ending.rollout_id.parse().ok());
+    Ended { at: stage.now(), code, left: endings.into_iter().map(Left::from).collect(), rollout }
 }
 
 /// One person who rolls a function back; when and with which exit code that ends.
@@ -370,7 +371,7 @@ pub(crate) async fn roll_back(stage: Stage, part: Part, member: usize, to: Optio
         Rollback::Nothing(_) | Rollback::Missing(_) => 3,
         Rollback::Unconfirmed { .. } => 20,
     };
-    Ended { at: stage.now(), code, left: Vec::new() }
+    Ended { at: stage.now(), code, left: Vec::new(), rollout: None }
 }
 
 /// One person who gives an order; when and with which exit code that ends.
@@ -391,7 +392,7 @@ async fn order(stage: Stage, part: Part, member: usize, deed: Deed) -> Ended {
         Ordered::Refused(..) => 3,
         Ordered::Unconfirmed(..) => 20,
     };
-    Ended { at: stage.now(), code, left: Vec::new() }
+    Ended { at: stage.now(), code, left: Vec::new(), rollout: None }
 }
 
 /// Lets a process run, sleep and die as its strings are pulled; nothing where it dies.

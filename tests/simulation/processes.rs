@@ -12,7 +12,7 @@ use crate::checks::judge;
 use crate::record::{Ended, Record, Role, Run};
 use crate::served::Served;
 use crate::stage::{ALIAS, furnish, name};
-use crate::story::{Act, Manner, Story, Wish};
+use crate::story::{Act, Guarding, Manner, Story, Wish};
 
 /// A story that real processes play, and the simulated AWS they play it on.
 struct Play {
@@ -39,6 +39,7 @@ fn story(seed: u64) -> Story {
     (asked.steps, asked.alarms, asked.ignore_red) = (vec![20, 60, 100], 1, false);
     (asked.every, asked.bake, asked.poll) = (Duration::from_secs(1), Duration::from_secs(1), Duration::from_millis(200));
     // The deaths are the tests' own; for the checks this is a story that somebody disturbs.
+    (story.guard, story.turns) = (Guarding::No, None);
     (story.weather, story.acts) = (Vec::new(), vec![(Duration::ZERO, Act::Start(0, Wish::Wait)), (Duration::ZERO, Act::Kill(0))]);
     story
 }
@@ -72,7 +73,7 @@ impl Play {
     fn end(&self, process: Process) -> Run {
         let Process { caller, role, began, mut child } = process;
         let code = child.wait().unwrap().code();
-        let ended = code.map(|code| Ended { at: self.now(), code: u8::try_from(code).unwrap(), left: Vec::new() });
+        let ended = code.map(|code| Ended { at: self.now(), code: u8::try_from(code).unwrap(), left: Vec::new(), rollout: None });
         Run { member: Some(0), ..Run::of(caller, role, began, ended) }
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use rollout::event::RolloutSummary;
+use rollout::note::RolloutId;
 use sim::{AliasState, CallRecord, Delivery, GuardRun, Time, World};
 
 use crate::note::{Note, split};
@@ -65,6 +66,8 @@ pub(crate) struct Ended {
     pub(crate) code: u8,
     /// In the functions' order; nothing where it is not known.
     pub(crate) left: Vec<Left>,
+    /// Which rollout it was, where it is known.
+    pub(crate) rollout: Option<RolloutId>,
 }
 
 /// How a process left one function, by the program's word.

@@ -216,6 +216,11 @@ pub(crate) enum Edit {
 }
 
 impl Story {
+    /// How long nobody may be there to look, where the rollout is left to turns.
+    pub(crate) fn between_turns(&self) -> Duration {
+        self.turns.map_or(Duration::ZERO, |turns| turns.every)
+    }
+
     /// What a process with this wish asks for.
     pub(crate) fn asked_by(&self, wish: Wish) -> Asked {
         if wish == Wish::Replan { self.asked.other() } else { self.asked.clone() }

@@ -245,7 +245,7 @@ pub(crate) fn prompt(record: &Record, writes: &[Change<'_>]) -> Finding {
     for (member, alarm) in alarms {
         for red in alarm.reddened(record.opened) {
             let green = alarm.transitions.iter().find(|(at, _)| *at > red).map_or(red + Duration::from_hours(9), |(at, _)| *at);
-            let until = red + visible(record);
+            let until = red + visible(record) + record.story.between_turns();
             let begun = |write: &&Change<'_>| write.member == member && write.call.at + Duration::from_secs(1) < red;
             let Some(standing) = writes.iter().rfind(begun) else { continue };
             let Some(note) = standing.noted.as_ref().filter(|note| note.is_live()) else { continue };

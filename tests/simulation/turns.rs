@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use controller::{Budget, Budgeted, Interrupt, Request, Ticked};
 use rollout::Alias;
+use rollout::note::RolloutId;
 use rollout::turn::{Turn, outcome};
 use tokio::sync::watch;
 
@@ -46,15 +47,17 @@ pub(crate) async fn driven(
 
 /// Begins a rollout, leaves it, and runs turns until it is over; when and how it ended.
 async fn by_turns(stage: Stage, requests: Vec<Request>, part: Part, heard: watch::Receiver<Interrupt>, turns: Turns) -> Ended {
-    let of = |turn| requests.iter().map(|request| Request { turn: Some(turn), ..request.clone() }).collect::<Vec<_>>();
-    let begun = rollout(stage.clone(), of(Turn::Begin), part.clone(), heard).await;
+    let of = |turn, rollout| {
+        requests.iter().map(|request| Request { turn: Some(turn), rollout, ..request.clone() }).collect::<Vec<_>>()
+    };
+    let begun = rollout(stage.clone(), of(Turn::Begin, None), part.clone(), heard).await;
     if begun.left.iter().all(|left| left.kind != "detached") {
         return begun;
     }
     let tick = Turn::Tick(turns.lasts);
-    let first = one_after_the_other(&stage, of(tick), part.clone(), turns, Duration::ZERO);
+    let first = one_after_the_other(&stage, of(tick, begun.rollout), part.clone(), turns, Duration::ZERO);
     let Some(later) = turns.twice else { return first.await };
-    let second = one_after_the_other(&stage, of(tick), part, turns, later);
+    let second = one_after_the_other(&stage, of(tick, begun.rollout), part, turns, later);
     tokio::select! {
         ended = Box::pin(first) => ended,
         ended = Box::pin(second) => ended,
@@ -63,6 +66,7 @@ async fn by_turns(stage: Stage, requests: Vec<Request>, part: Part, heard: watch
 
 async fn one_after_the_other(stage: &Stage, requests: Vec<Request>, part: Part, turns: Turns, later: Duration) -> Ended {
     let aws = stage.connect(part).await;
+    let rollout = requests[0].rollout;
     let budget = Budget::looking_every(controller::shortest_poll(requests.len()).max(requests[0].poll));
     let cloud = Budgeted::new(&aws, &stage.clock, &budget);
     stage.clock.0.sleep(later).await;
@@ -72,22 +76,23 @@ async fn one_after_the_other(stage: &Stage, requests: Vec<Request>, part: Part, 
         let ticked = Box::pin(controller::tick(&cloud, &stage.clock, &requests, identity(), heard, &mut |_| {})).await;
         if ticked.iter().all(|(_, ticked)| matches!(ticked, Ticked::Ended(_) | Ticked::Idle(_))) {
             let mut left: Vec<(String, Left)> =
-                ticked.into_iter().map(|(subject, ticked)| (subject.to_string(), left(ticked))).collect();
+                ticked.into_iter().map(|(subject, ticked)| (subject.to_string(), left(ticked, rollout))).collect();
             left.sort_by(|one, other| one.0.cmp(&other.0));
             let left: Vec<Left> = left.into_iter().map(|(_, left)| left).collect();
             let code = left.iter().map(|left| left.code).max().unwrap_or_default();
-            return Ended { at: stage.now(), code, left };
+            return Ended { at: stage.now(), code, left, rollout };
         }
         stage.clock.0.sleep(next.saturating_sub(stage.elapsed()).max(Duration::from_secs(1))).await;
     }
 }
 
 /// What a turn says of an alias that it left for good. What another one ended is told by the note alone.
-fn left(ticked: Ticked) -> Left {
+fn left(ticked: Ticked, rollout: Option<RolloutId>) -> Left {
     match ticked {
         Ticked::Ended(summary) => summary.into(),
         Ticked::Idle(alias) => {
-            let ended = alias.as_ref().and_then(Alias::note).and_then(|note| outcome(&note));
+            let note = alias.as_ref().and_then(Alias::note).filter(|note| Some(note.id) == rollout);
+            let ended = note.and_then(|note| outcome(&note));
             let said = alias.as_ref().map_or_else(String::new, Alias::traffic);
             ended.map_or(Left { code: 21, kind: "superseded".to_owned(), said: said.clone() }, |ended| Left {
                 code: ended.exit_code(),

@@ -219,7 +219,7 @@ async fn run<C: Cloud, K: Clock>(
     Box::pin(judge_stacks((cloud, clock), requests, &interrupt, &mut met.found)).await;
     let (as_one, live, refused) = (met.as_one, met.live, met.refused(requests));
     // A member that another process has is waited for by all.
-    let busy = met.found.iter().find_map(Preflight::waits);
+    let busy = met.found.iter().find_map(|found| found.waits(cloud.time()));
     let schedule = scheduled(cloud.time(), requests, &mut met.found);
     let board = GroupBoard::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(met.found).zip(tellers).enumerate().map(|(place, ((request, found), mut sink))| {

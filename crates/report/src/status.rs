@@ -302,7 +302,7 @@ fn owner(note: &Note, now: Time) -> String {
     let detached = is_detached(note);
     match note.lease {
         Some(lease) if detached && lease > now => {
-            format!("none: detached, continues by turns; a turn is due by {}", when(lease, now))
+            format!("none: detached, continues by turns; the next one comes by {}", when(lease, now))
         }
         Some(lease) if detached => {
             let (at, ago) = (when(lease, now), duration(now.since(lease)));

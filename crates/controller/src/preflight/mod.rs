@@ -12,6 +12,7 @@ mod signals;
 pub(crate) mod versions;
 
 use futures_util::future::join_all;
+use rollout::Time;
 use rollout::admission::{Admission, TakeoverOptions, admission};
 use rollout::alias::{AliasState, alias_state};
 use rollout::format::exact;
@@ -20,7 +21,7 @@ use rollout::note::{Owner, RolloutId};
 use rollout::pin::{PinDecision, pin};
 use rollout::plan::{Entry, Plan};
 use rollout::target::{Qualified, Subject};
-use rollout::timing::{CREDENTIALS_MARGIN, GUARD_LASTS, SECOND_LOOK, SHORT_SESSION};
+use rollout::timing::{CREDENTIALS_MARGIN, GUARD_LASTS, MOVING, SECOND_LOOK, SHORT_SESSION};
 use rollout::turn::{Next, Turn, detached_owner};
 
 use crate::expectation::SignalPast;
@@ -50,8 +51,12 @@ impl Preflight {
         self.problems.is_empty() && self.lease_holder.is_none() && (self.resumes.is_some() || self.joins)
     }
 
-    /// When a turn may find more to do than this one, where another process drives what is in progress.
-    pub(crate) fn waits(&self) -> Option<Next> {
+    /// When a turn may find more to do than this one, where another process drives what is in progress, or AWS has not moved the traffic yet.
+    pub(crate) fn waits(&self, now: Time) -> Option<Next> {
+        if let Some(AliasState::Moving(note, _)) = self.alias.as_ref().map(alias_state) {
+            let until = note.since + MOVING;
+            return (now < until).then(|| Next { until, waits_for: "AWS to move provisioned concurrency".to_owned() });
+        }
         let note = self.lease_holder.as_ref()?;
         let waits_for = format!("process {}, which drives this rollout, to end it or to stop reporting", note.owner);
         Some(Next { until: note.lease?, waits_for })
@@ -154,8 +159,11 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
 /// nothing is left to do.
 async fn first_look<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request) -> Answer<Option<AliasSnapshot>> {
     let read = cloud.alias(&request.subject).await?;
-    let idle = |held: &AliasSnapshot| matches!(alias_state(&held.alias), AliasState::Idle(_));
-    if read.as_ref().is_some_and(|held| idle(held) == Turn::is_tick(request.turn)) {
+    let unsure = |held: &AliasSnapshot| {
+        let state = alias_state(&held.alias);
+        if Turn::is_tick(request.turn) { state.live().is_none() } else { !matches!(state, AliasState::Idle(_)) }
+    };
+    if read.as_ref().is_some_and(unsure) {
         clock.sleep(SECOND_LOOK).await;
         return cloud.alias(&request.subject).await;
     }
@@ -253,9 +261,13 @@ fn find_way_in<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) {
     if request.rollout.is_some() && request.rollout != state.live().map(|note| note.id) {
         return;
     }
-    // No process drives what is detached: every turn of it does.
-    let detached = state.live().filter(|note| note.owner == detached_owner(note.id) && Turn::is_tick(request.turn));
-    let takeover = TakeoverOptions { take_over: request.takeover.take_over || detached.is_some(), ..request.takeover };
+    // No process drives what is detached: every turn of it does. What was asked for at the beginning has been done by then.
+    let detached = state.live().is_some_and(|note| note.owner == detached_owner(note.id));
+    let takeover = if Turn::is_tick(request.turn) {
+        TakeoverOptions { take_over: detached, ..TakeoverOptions::default() }
+    } else {
+        request.takeover
+    };
     match admission(&request.subject, &state, found.plan.hash(), takeover, cloud.time()) {
         Admission::In(entry, note) => {
             found.plan.entry = entry;
