@@ -106,6 +106,7 @@ fn ends(record: &Record, changes: &[Change<'_>], guard: &GuardRun) -> Finding {
     let since = ended - Duration::from_mins(3);
     let before = changes.iter().rposition(|change| change.call.at <= since).unwrap_or(0);
     let mut seen = changes.iter().skip(before).take_while(|change| change.call.at <= ended);
-    let gone = seen.any(|change| in_progress(change).is_none_or(|note| note.id != guard.rollout));
+    // What was left without a lease was left on purpose, and is nothing to guard.
+    let gone = seen.any(|change| in_progress(change).is_none_or(|note| note.id != guard.rollout || lease(note).is_none()));
     ensure(gone || changes.is_empty(), described)
 }

@@ -41,7 +41,14 @@ pub(crate) async fn enter<C: Cloud, K: Clock>(
             return found;
         }
         // A turn waits for nothing: the next one looks again. What is detached already is not detached again.
-        if Turn::is_tick(request.turn) || request.turn == Some(Turn::Begin) && found.is_detached() {
+        if Turn::is_tick(request.turn) {
+            return found;
+        }
+        if request.turn == Some(Turn::Begin)
+            && let Some(note) = found.lease_holder.as_ref().filter(|_| found.is_detached())
+        {
+            // It is this one that goes on.
+            (found.plan.id, found.plan.stable) = (note.id, note.stable);
             return found;
         }
         if let Some(note) = found.lease_holder.clone() {
