@@ -105,6 +105,11 @@ impl Story {
                 self.acts.extend((0..self.many).map(|member| (at, Act::Order(member, Deed::Approve))));
             }
         }
+        // The approval of one is that of all.
+        if self.many > 1 && rng.bool() {
+            let one = rng.usize(..self.many);
+            self.acts.retain(|(_, act)| !matches!(act, Act::Order(member, Deed::Approve) if *member != one));
+        }
     }
 
     /// Leaves the rollouts of one story in six to turns. Drawn by itself, like what makes one worse.
