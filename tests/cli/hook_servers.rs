@@ -153,8 +153,8 @@ fn github_is_told_over_a_socket_when_asked_to_be_and_its_token_is_never_written(
             assert!(head.iter().any(|found| found.eq_ignore_ascii_case(line)), "{line}: {head:?}");
         }
     }
-    let last: serde_json::Value = serde_json::from_str(&all[4].1).unwrap();
-    assert_eq!((&last["state"], &last["log_url"]), (&"success".into(), &"https://github.com/acme/shop/actions/runs/77".into()));
+    let ended: serde_json::Value = serde_json::from_str(&all[4].1).unwrap();
+    assert_eq!((&ended["state"], &ended["log_url"]), (&"success".into(), &"https://github.com/acme/shop/actions/runs/77".into()));
     assert!(text(&output).contains("DEBUG"), "the log was not there at all");
     assert!(!text(&output).contains("hush"), "{}", text(&output));
 }

@@ -33,7 +33,7 @@ pub(crate) fn ended(record: &Record, changes: &[Change<'_>]) -> Finding {
         let Some(end) = gate(before).filter(|_| before.id == after.id) else { continue };
         let here = (before.id.as_str(), before.share);
         if change.by(Role::Order) {
-            if after.is_live() && after.share == before.share && !after.fields.contains_key("u") {
+            if after.is_live() && (after.share - before.share).abs() < 1e-6 && !after.fields.contains_key("u") {
                 approved.push(here);
             }
             continue;

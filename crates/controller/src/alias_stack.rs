@@ -212,8 +212,8 @@ fn judge(owner: StackResources, root: Option<String>, arn: &str, template: Optio
             resource.logical_id == id && resource.physical_id.as_deref().is_some_and(|of| unqualified(of) == unqualified(arn))
         })
     };
-    let deleted = versions_it_deletes(&template).into_iter().filter(|id| own(id));
-    judged.deletes = deleted.filter_map(|id| Some((number(id)?, id.to_owned()))).collect();
+    let unkept = versions_it_deletes(&template).into_iter().filter(|id| own(id));
+    judged.deletes = unkept.filter_map(|id| Some((number(id)?, id.to_owned()))).collect();
     let changed = listed.and_then(|listed| listed.changed);
     judged.passed_over_since =
         changed.filter(|at| resources.iter().filter_map(|resource| resource.changed).any(|other| other > *at));

@@ -36,13 +36,13 @@ pub(crate) async fn show<C: Cloud>(
     let task = format!("deploy:{id}");
     let made = format!("{DEPLOYMENTS}?task={}&environment={}&per_page=1", encoded(&task), encoded(&to.environment));
     let found = ask(made, None).await?;
-    let deployment = match found[0]["id"].as_u64() {
-        Some(deployment) => deployment,
-        None => {
-            let made = ask(DEPLOYMENTS.to_owned(), Some(deployment(repository, to, &task, (id, names)))).await?;
-            let unknown = || Refusal { why: "its answer names no deployment".to_owned(), for_good: true };
-            made["id"].as_u64().ok_or_else(unknown)?
-        }
+    let known = found[0]["id"].as_u64();
+    let deployment = if let Some(deployment) = known {
+        deployment
+    } else {
+        let made = ask(DEPLOYMENTS.to_owned(), Some(deployment(repository, to, &task, (id, names)))).await?;
+        let unknown = || Refusal { why: "its answer names no deployment".to_owned(), for_good: true };
+        made["id"].as_u64().ok_or_else(unknown)?
     };
     let mut status = json!({ "state": message.subject, "description": message.body });
     if let Some(log) = &repository.log {

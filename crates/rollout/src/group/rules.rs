@@ -196,15 +196,15 @@ fn gate_of_all(plan: &Plan, seen: &Observation, others: &Others, position: &Posi
     let pause = note.pause.filter(|pause| pause.gate)?;
     let Stage::Step(step) = stage(plan, note) else { return None };
     let over = seen.now >= pause.until && pause.then == AfterPause::RollBack && seen.failed.is_none();
-    let waits = matches!(action, Action::Wait { why: Reason::Paused(_), .. });
-    if !waits && !(over && *action == Action::RollBack(Cause::Hand)) {
+    let ends = over && *action == Action::RollBack(Cause::Hand);
+    if !ends && !matches!(action, Action::Wait { why: Reason::Paused(_), .. }) {
         return None;
     }
     if others.gate_approved == Some(step) {
         return Some(Action::Resume);
     }
     let unknown = others.looked_at.is_some_and(|at| at < pause.until) || others.gate_open == Some(step);
-    (!waits && unknown).then(|| wait(seen, seen.now + plan.poll, Reason::Paused(pause.until)))
+    (ends && unknown).then(|| wait(seen, seen.now + plan.poll, Reason::Paused(pause.until)))
 }
 
 fn call_back(seen: &Observation, position: Option<&Position>, final_here: bool, action: Action) -> Action {
