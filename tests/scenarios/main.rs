@@ -17,6 +17,8 @@ mod error_lines;
 mod final_failures;
 mod first_deployment;
 mod gates;
+mod github;
+mod group_notices;
 mod groups;
 mod groups_again;
 mod guard;

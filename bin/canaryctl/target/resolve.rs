@@ -41,6 +41,12 @@ impl Located {
         self.scenario.filter(|_| self.said.is_none()).map(Scenario::defaults)
     }
 
+    /// What deletes old versions, by the configuration file.
+    pub(crate) fn prunes(&self) -> Option<String> {
+        let at = self.said.as_ref()?.project.prunes.as_ref()?;
+        Some(format!("{}: {}", at.place, at.value))
+    }
+
     pub(crate) fn notes(&self) -> Vec<String> {
         let problem = self.not_in_file.iter().map(|problem| problem.replace("\n  hint: ", "; "));
         let replaced = self

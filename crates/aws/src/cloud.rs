@@ -14,8 +14,8 @@ use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, 
 use controller::GuardExecution;
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, BusEvent, Call, Cloud, Code, Configuration, Dated, EventSource, Failure,
-    FunctionUrl, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts,
-    Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, TopicMessage, VersionPair, Watch, Write,
+    FunctionUrl, GitHubRequest, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm,
+    PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, TopicMessage, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -465,6 +465,10 @@ impl Cloud for Aws {
 
     async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Answer<HttpHookResponse> {
         self.send(url, payload, limit).await
+    }
+
+    async fn ask_github(&self, ask: &GitHubRequest<'_>, limit: Duration) -> Answer<HttpHookResponse> {
+        self.github(ask, limit).await
     }
 
     async fn publish_message(&self, message: &TopicMessage) -> Answer<()> {

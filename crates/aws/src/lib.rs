@@ -12,6 +12,7 @@ mod convert;
 mod defaults;
 mod error;
 mod foreign;
+mod github;
 mod http_hook;
 mod limits;
 mod managed_alarm;
