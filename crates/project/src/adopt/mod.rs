@@ -7,6 +7,7 @@
 //! Nothing here talks to AWS, and nothing writes a file.
 
 mod cloudformation;
+mod diff;
 mod edit;
 mod guide;
 mod handover;
@@ -32,8 +33,7 @@ use crate::{File, yaml};
 
 /// A change as a unified diff, with three lines around it.
 pub fn diff(file: &str, before: &str, after: &str) -> String {
-    let name = shown(file);
-    similar::TextDiff::from_lines(before, after).unified_diff().header(&name, &name).to_string()
+    diff::unified(&shown(file), before, after)
 }
 
 /// The change of a file, whatever tool reads it.
