@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_change_has_three_lines_around_it_and_the_next_one_a_hunk_of_its_own() {
-        let before: String = (1..=20).map(|line| format!("{line}\n")).collect();
+        let before = (1..=20).map(|line| line.to_string() + "\n").collect::<Vec<_>>().concat();
         let after = before.replace("2\n3\n4\n", "2\n4\n").replace("18\n", "18\nnew\n").replace("20\n", "20");
         let expected = "--- f\n+++ f\n@@ -1,6 +1,5 @@\n 1\n 2\n-3\n 4\n 5\n 6\n@@ -16,5 +15,6 @@\n 16\n 17\n 18\n+new\n 19\n-20\n\
                         +20\n\\ No newline at end of file\n";
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn texts_without_a_line_in_common_are_one_change() {
-        let text = |of: &str| (0..2 * MOST).map(|line| format!("{of}{line}\n")).collect::<String>();
+        let text = |of: &str| (0..2 * MOST).map(|line| format!("{of}{line}\n")).collect::<Vec<_>>().concat();
         let diff = unified("f", &text("a"), &text("b"));
         assert!(diff.starts_with("--- f\n+++ f\n@@ -1,2000 +1,2000 @@\n-a0\n-a1\n"), "{}", &diff[..60]);
         assert_eq!(diff.lines().count(), 3 + 4 * MOST);
