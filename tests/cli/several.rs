@@ -81,6 +81,9 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
     let last: Value = serde_json::from_str(read("all.jsonl").lines().last().unwrap()).unwrap();
     assert_eq!((&last["type"], &last["exit_code"]), (&"group_outcome".into(), &0.into()));
     expect(folder.offline("replay all.jsonl"), 0, "✔ PROMOTED   all 3 functions");
+    // A look shows all of them; watched is one.
+    expect_all(folder.run(&served, "status"), 0, &["orders:live", "mails:live", "bills:live"]);
+    expect(folder.run(&served, "status --watch"), 2, "`--watch` shows one rollout");
     // Once more there is nothing to do.
     let again = folder.run(&served, "rollout --poll 500ms --analysis off");
     expect(again, 0, "✔ NOTHING TO ROLL OUT   3 functions: traffic unchanged");
@@ -120,6 +123,13 @@ fn only_some_of_them_and_no_strangers() {
     for (options, words) in [("--zip any.zip", "`--zip` needs a function"), ("--version 3", "`--version` needs a function")] {
         expect(folder.run(&served, &format!("rollout {options}")), 2, words);
     }
+    // A simulation that does not read the file says so.
+    expect(folder.offline("rollout --simulate --speed max --only orders"), 2, "`--simulate` reads only the file of `--config`");
+    expect(
+        folder.offline("plan --simulate"),
+        0,
+        "note: the simulation does not read canary.yml; `--config canary.yml` has it read",
+    );
     let nowhere = Folder::new("nowhere", &[]);
     expect(nowhere.run(&served, "rollout"), 2, "no function given");
 }
