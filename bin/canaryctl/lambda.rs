@@ -1,11 +1,11 @@
 //! The controller's function: the same binary, started by the Lambda runtime. Each invocation is one turn of a detached rollout.
 
-use std::error::Error;
-
-use aws::{Aws, ClientOverrides, Invocation, Settings, connect};
-use controller::port::{Answer, Cloud};
+use aws::{Aws, ClientOverrides, Settings, connect};
+use controller::port::Cloud;
 use controller::{Budget, Budgeted, Continued, Detached, Identity, Interrupt, continue_detached, lasts, shortest_poll};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 use report::{Json, Reporter};
+use rollout::Time;
 use rollout::event::Event;
 use rollout::note::Owner;
 use serde_json::{Value, json};
@@ -15,35 +15,34 @@ use crate::clock::RuntimeClock;
 use crate::commands::tick::fields;
 use crate::ui::print::{print_error, print_json};
 
-/// Where the Lambda runtime is asked for invocations, if it started this process, and no command line did.
-pub(crate) fn runtime() -> Option<String> {
-    std::env::var("AWS_LAMBDA_RUNTIME_API").ok()
+/// Whether this process was started by the Lambda runtime, and by no command line.
+pub(crate) fn is_runtime() -> bool {
+    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
 /// Answers invocations until the runtime ends the process.
-pub(crate) async fn run(api: String) -> u8 {
-    let error = match connect(Settings::default(), ClientOverrides::default()).await {
-        Ok(aws) => loop {
-            if let Err(error) = next(&aws, &api).await {
-                break error;
-            }
-        },
-        Err(error) => error,
+pub(crate) async fn run() -> u8 {
+    let aws = match connect(Settings::default(), ClientOverrides::default()).await {
+        Ok(aws) => aws,
+        Err(error) => {
+            print_error(&error.to_string());
+            return 1;
+        }
     };
-    print_error(&error.to_string());
-    1
-}
-
-async fn next(aws: &Aws, api: &str) -> Answer<()> {
-    let invocation = aws.next_invocation(api).await?;
-    let answer = Box::pin(answer(aws, &invocation)).await;
-    aws.answer_invocation(api, &invocation, answer.map_err(|error| error.to_string())).await
+    let answered = lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&aws, event).await)).await;
+    answered.map_or_else(
+        |error| {
+            print_error(&error.to_string());
+            1
+        },
+        |()| 0,
+    )
 }
 
 /// One turn of the rollout that the event tells of. Its events are lines of the function's log.
-async fn answer(aws: &Aws, invocation: &Invocation) -> Result<Value, Box<dyn Error>> {
-    let detached = Detached::read(serde_json::from_slice(&invocation.event)?)?;
-    let lasts = lasts(aws.time(), invocation.deadline);
+async fn answer(aws: &Aws, LambdaEvent { payload, context }: LambdaEvent<Value>) -> Result<Value, Error> {
+    let detached = Detached::read(payload)?;
+    let lasts = lasts(aws.time(), Time::from_millis(context.deadline));
     let budget = Budget::looking_every(shortest_poll(detached.len()));
     let clock = RuntimeClock::Real;
     let cloud = Budgeted::new(aws, &clock, &budget);
@@ -55,7 +54,7 @@ async fn answer(aws: &Aws, invocation: &Invocation) -> Result<Value, Box<dyn Err
     let identity = Identity { id: detached.rollout_id, owner: Owner::from_random(fastrand::u32(..)) };
     let (_untold, interrupt) = watch::channel(Interrupt::None);
     let turn = continue_detached(&cloud, &clock, (&detached, lasts, report::notice), identity, interrupt, &mut tell);
-    let Continued { ticked, deleted } = turn.await?;
+    let Continued { ticked, deleted } = Box::pin(turn).await?;
     if let Some(Err(error)) = &deleted {
         print_error(&format!("the schedule {} could not be deleted; the next turn tries again: {error}", detached.schedule));
     }

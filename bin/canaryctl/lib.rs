@@ -47,10 +47,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn typed(args: Vec<OsString>) -> ExitCode {
-    if args.len() < 2
-        && let Some(api) = lambda::runtime()
-    {
-        return ExitCode::from(on_runtime(lambda::run(api)));
+    if args.len() < 2 && lambda::is_runtime() {
+        return ExitCode::from(on_runtime(lambda::run()));
     }
     let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let cli = match Cli::grouped().try_get_matches_from(args).and_then(|found| Cli::from_arg_matches(&found)) {

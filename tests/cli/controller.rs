@@ -110,11 +110,6 @@ impl Runtime {
 
     /// Starts the binary as the runtime does, has it answer this event by so many seconds from now, and ends it.
     fn invoke(&self, served: &Served, event: &[u8], seconds: u64) -> Value {
-        self.invoked(served, event, seconds).unwrap()
-    }
-
-    /// The same, or the request that says that there is no answer.
-    fn invoked(&self, served: &Served, event: &[u8], seconds: u64) -> Result<Value, String> {
         let address = self.listener.local_addr().unwrap().to_string();
         let mut bootstrap = canaryctl();
         bootstrap.envs([("AWS_LAMBDA_RUNTIME_API", address.as_str()), ("AWS_ENDPOINT_URL", &served.url)]);
@@ -125,7 +120,7 @@ impl Runtime {
         let process = start(&mut bootstrap);
         let answer = self.serve(event, Duration::from_secs(seconds));
         kill(process);
-        answer
+        answer.unwrap()
     }
 
     /// Answers requests, one a connection, until one of them is the function's answer.
@@ -232,17 +227,4 @@ fn the_binary_is_the_functions_bootstrap_and_takes_a_rollout_to_its_end() {
     // One that comes late finds nothing to do.
     let late = runtime.invoke(&served, &event, 15);
     assert_eq!((late["next"].as_str(), late["functions"][0]["outcome"].as_str()), (Some("done"), Some("unchanged")), "{late}");
-}
-
-#[test]
-fn an_event_that_is_no_detached_rollouts_is_refused_in_words() {
-    let (served, runtime) = (Served::start(), Runtime::start());
-    for (event, why) in [("{}", "missing field"), ("no JSON", "expected ident")] {
-        let refused = runtime.invoked(&served, event.as_bytes(), 15).unwrap_err();
-        let (line, body) = refused.split_once("\r\n: ").unwrap();
-        assert_eq!(line, "POST /2018-06-01/runtime/invocation/1/error HTTP/1.1");
-        let said: Value = serde_json::from_str(body).unwrap();
-        assert_eq!(said["errorType"], "Function.Failed");
-        assert!(said["errorMessage"].as_str().unwrap().contains(why), "{said}");
-    }
 }

@@ -22,9 +22,15 @@ use crate::connect::Aws;
 use crate::error::{failed, unreadable, without_code};
 use crate::limits::CONNECT;
 
+#[derive(Debug)]
+struct Begun {
+    status: u16,
+    location: Option<String>,
+    body: SdkBody,
+}
+
 /// A request, before anything is added to it that a connection needs.
 pub(crate) struct Outgoing {
-    pub(crate) method: &'static str,
     /// Scheme, host and port.
     pub(crate) origin: String,
     pub(crate) path: String,
@@ -38,8 +44,9 @@ struct Unread;
 
 impl DeserializeResponse for Unread {
     fn deserialize_streaming(&self, response: &mut HttpResponse) -> Option<Result<Output, OrchestratorError<Error>>> {
-        let taken = HttpResponse::new(response.status(), SdkBody::taken());
-        Some(Ok(Output::erase(std::mem::replace(response, taken))))
+        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+        let location = response.headers().get("location").map(str::to_owned);
+        Some(Ok(Output::erase(Begun { status: response.status().as_u16(), location, body })))
     }
 
     fn deserialize_nonstreaming(&self, _: &HttpResponse) -> Result<Output, OrchestratorError<Error>> {
@@ -54,7 +61,6 @@ impl Aws {
         let page = self.exchange(
             OPERATION,
             Outgoing {
-                method: "POST",
                 origin: url.origin().to_owned(),
                 path: url.secret_path().to_owned(),
                 headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
@@ -71,22 +77,20 @@ impl Aws {
     /// Sends one request as it is, and reads what comes back.
     pub(crate) async fn exchange(&self, name: &'static str, outgoing: Outgoing) -> Result<HttpHookResponse, CloudError> {
         let begun = self.begin(name, outgoing).await?;
-        let (status, location) = (begun.status().as_u16(), begun.headers().get("location").map(str::to_owned));
-        let body = read(begun.into_body(), LONGEST).await.map_err(|error| unreadable(name, error))?;
-        Ok(HttpHookResponse { status, location, body })
+        let body = read(begun.body).await.map_err(|error| unreadable(name, error))?;
+        Ok(HttpHookResponse { status: begun.status, location: begun.location, body })
     }
 
-    /// Sends one request as it is; its answer is still to be read.
-    pub(crate) async fn begin(&self, name: &'static str, outgoing: Outgoing) -> Result<HttpResponse, CloudError> {
+    async fn begin(&self, name: &'static str, outgoing: Outgoing) -> Result<Begun, CloudError> {
         let (Some(http_client), Some(time_source), Some(sleep)) =
             (self.config.http_client(), self.config.time_source(), self.config.sleep_impl())
         else {
             return Err(without_code(Failure::Unsent, name, "no HTTP client is configured"));
         };
-        let Outgoing { method, origin, path, headers, body } = outgoing;
+        let Outgoing { origin, path, headers, body } = outgoing;
         let request = move |()| -> Result<HttpRequest, BoxError> {
             let mut request = HttpRequest::new(SdkBody::from(body.clone()));
-            request.set_method(method)?;
+            request.set_method("POST")?;
             request.set_uri(path.as_str())?;
             for (name, value) in &headers {
                 request.headers_mut().try_insert(name.clone(), value.clone())?;
@@ -107,7 +111,7 @@ impl Aws {
             .no_retry()
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
             .serializer(request)
-            .deserializer_impl::<HttpResponse, ErrorMetadata>(Unread)
+            .deserializer_impl::<Begun, ErrorMetadata>(Unread)
             .build();
         let answered = operation.invoke(()).await;
         answered.map_err(|error| {
@@ -129,13 +133,13 @@ fn is_unfit<E>(error: &SdkError<E, HttpResponse>) -> bool {
 }
 
 /// The beginning of a body: what comes after that is not asked for.
-pub(crate) async fn read(mut body: SdkBody, longest: usize) -> Result<Vec<u8>, BoxError> {
+async fn read(mut body: SdkBody) -> Result<Vec<u8>, BoxError> {
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
-            read.extend_from_slice(&data[..data.len().min(longest - read.len())]);
+            read.extend_from_slice(&data[..data.len().min(LONGEST - read.len())]);
         }
-        if read.len() == longest {
+        if read.len() == LONGEST {
             break;
         }
     }

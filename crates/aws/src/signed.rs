@@ -65,8 +65,7 @@ impl Aws {
         let name = to.call.name();
         let sent = async {
             let headers = self.signature(to, &body).await?;
-            let outgoing =
-                Outgoing { method: "POST", origin: self.origin(to), path: "/".to_owned(), headers, body: body.into_bytes() };
+            let outgoing = Outgoing { origin: self.origin(to), path: "/".to_owned(), headers, body: body.into_bytes() };
             self.exchange(name, outgoing).await
         };
         let HttpHookResponse { status, body, .. } = self.within(name, ATTEMPT, sent).await??;

@@ -7,7 +7,6 @@
 //! Nothing here talks to AWS, and nothing writes a file.
 
 mod cloudformation;
-mod diff;
 mod edit;
 mod guide;
 mod handover;
@@ -33,7 +32,8 @@ use crate::{File, yaml};
 
 /// A change as a unified diff, with three lines around it.
 pub fn diff(file: &str, before: &str, after: &str) -> String {
-    diff::unified(&shown(file), before, after)
+    let name = shown(file);
+    similar::TextDiff::from_lines(before, after).unified_diff().header(&name, &name).to_string()
 }
 
 /// The change of a file, whatever tool reads it.
