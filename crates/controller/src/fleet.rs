@@ -158,11 +158,11 @@ pub async fn continue_all<C: Cloud, K: Clock>(
     let mut out = FleetTurns::default();
     let Fleet { budget, known, alarms } = fleet;
     let cloud = Budgeted::new(cloud, clock, budget);
-    let mut listed = cloud.disabled_schedules().await?;
+    let mut listed = Box::pin(cloud.disabled_schedules()).await?;
     listed.retain(|one| one.function == clocked.function);
     // Only an answer tells what time it is.
     let began = cloud.time();
-    read((&cloud, known), listed, &mut out).await;
+    Box::pin(read((&cloud, known), listed, &mut out)).await;
     let all = in_rotation(known, cloud.time());
     out.rollouts = all.len();
     let told = RefCell::new(tell);
@@ -173,10 +173,10 @@ pub async fn continue_all<C: Cloud, K: Clock>(
         drive.side_by_side(&all, functions, &mut out).await;
     } else {
         // Those in ALARM are not to wait behind the others.
-        let read_at = drive.read_alarms(&all, Time::default()).await;
+        let read_at = Box::pin(drive.read_alarms(&all, Time::default())).await;
         tokio::select! {
-            () = drive.one_after_the_other(&all, &mut out) => {}
-            never = drive.watch_alarms(&all, read_at) => match never {},
+            () = Box::pin(drive.one_after_the_other(&all, &mut out)) => {}
+            never = Box::pin(drive.watch_alarms(&all, read_at)) => match never {},
         }
     }
     known.retain(|_, one| !one.over.get());

@@ -220,7 +220,7 @@ async fn run<C: Cloud, K: Clock>(
     let (as_one, live, refused) = (met.as_one, met.live, met.refused(requests));
     // A member that another process has is waited for by all.
     let busy = met.found.iter().find_map(|found| found.waits(cloud.time()));
-    let schedule = scheduled(cloud, requests, &mut met.found).await;
+    let schedule = Box::pin(scheduled(cloud, requests, &mut met.found)).await;
     let board = GroupBoard::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(met.found).zip(tellers).enumerate().map(|(place, ((request, found), mut sink))| {
         let (seat, refused, busy) = (as_one.then(|| board.seat(place)), refused.as_ref(), busy.clone());

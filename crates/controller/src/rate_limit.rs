@@ -137,7 +137,7 @@ impl Budget {
         // A rollback waits behind the few calls of those that were begun before it.
         let ways_back = RefCell::new(Bucket { most: 0.0, left: 0.0, ..Bucket::new(1.0) });
         let versions = Some(RefCell::default());
-        Self { calls, alias_reads, alarm_reads, ways_back, versions, ..Self::default() }
+        Self { calls, ways_back, alias_reads, alarm_reads, versions, ..Self::default() }
     }
 }
 
