@@ -300,7 +300,9 @@ fn forty_rollouts_are_continued_by_one_clock() {
         println!("{}", figures(&stage, many, &function, began));
         let late = judge(&stage, many);
         assert!(late < Duration::from_secs(if many > 40 { 90 } else { 25 }), "{late:?}");
-        assert!(function.done.borrow().iter().all(|done| done.problems.is_empty()), "{:?}", function.done.borrow());
+        // What the jobs took away is tried again.
+        let problems: Vec<String> = function.done.borrow().iter().flat_map(|done| done.problems.clone()).collect();
+        assert!(problems.iter().all(|problem| problem.contains("Rate exceeded")), "{problems:?}");
         // The steps of those that no one holds up are on time, within a look.
         for index in (0..many).filter(|index| fate(*index) == Fate::Good) {
             let at = |share: f64| {
