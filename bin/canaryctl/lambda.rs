@@ -1,8 +1,15 @@
-//! The controller's function: the same binary, started by the Lambda runtime. Each invocation is one turn of a detached rollout.
+//! The controller's function: the same binary, started by the Lambda runtime. Each invocation is one turn of a detached rollout, or
+//! one of each.
+
+use std::cell::RefCell;
+use std::time::Duration;
 
 use aws::{Aws, ClientOverrides, Settings, connect};
 use controller::port::Cloud;
-use controller::{Budget, Budgeted, Continued, Detached, Identity, Interrupt, continue_detached, lasts, shortest_poll};
+use controller::{
+    Asked, Budget, Budgeted, Clocked, Continued, Detached, Fleet, FleetTurns, Identity, Interrupt, Notice, continue_all,
+    continue_detached, lasts, shortest_poll,
+};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use report::{Json, Reporter};
 use rollout::Time;
@@ -29,7 +36,8 @@ pub(crate) async fn run() -> u8 {
             return 1;
         }
     };
-    let answered = lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&aws, event).await)).await;
+    let fleet = RefCell::default();
+    let answered = lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&aws, &fleet, event).await)).await;
     answered.map_or_else(
         |error| {
             print_error(&error.to_string());
@@ -39,21 +47,45 @@ pub(crate) async fn run() -> u8 {
     )
 }
 
-/// One turn of the rollout that the event tells of. Its events are lines of the function's log.
-async fn answer(aws: &Aws, LambdaEvent { payload, context }: LambdaEvent<Value>) -> Result<Value, Error> {
-    let detached = Detached::read(payload)?;
+/// Does what the event asks for. The events of rollouts are lines of the function's log.
+async fn answer(aws: &Aws, fleet: &RefCell<Fleet>, LambdaEvent { payload, context }: LambdaEvent<Value>) -> Result<Value, Error> {
     let lasts = lasts(aws.time(), Time::from_millis(context.deadline));
+    match Asked::read(payload)? {
+        Asked::Turn(detached) => Box::pin(one(aws, &detached, lasts)).await,
+        Asked::Turns(clocked) => Box::pin(all(aws, fleet, &clocked, lasts)).await,
+    }
+}
+
+fn tell(event: &Event) {
+    let mut line = Vec::new();
+    let _ = Json::new(&mut line).event(event);
+    print_json(&String::from_utf8_lossy(&line));
+}
+
+/// Turns of all rollouts.
+async fn all(aws: &Aws, fleet: &RefCell<Fleet>, clocked: &Clocked, lasts: Duration) -> Result<Value, Error> {
+    let (_untold, interrupt) = watch::channel(Interrupt::None);
+    // A process has one invocation at a time.
+    let mut known = fleet.take();
+    let asked = (clocked, lasts, report::notice as Notice);
+    let turns = continue_all((aws, &RuntimeClock::Real), &mut known, asked, interrupt, &mut tell).await;
+    fleet.replace(known);
+    let FleetTurns { rollouts, turns, over, problems } = turns?;
+    for problem in &problems {
+        print_error(problem);
+    }
+    Ok(json!({ "rollouts": rollouts, "turns": turns, "over": over, "problems": problems }))
+}
+
+/// One turn of this rollout.
+async fn one(aws: &Aws, detached: &Detached, lasts: Duration) -> Result<Value, Error> {
     let budget = Budget::looking_every(shortest_poll(detached.len()));
     let clock = RuntimeClock::Real;
     let cloud = Budgeted::new(aws, &clock, &budget);
-    let mut tell = |event: &Event| {
-        let mut line = Vec::new();
-        let _ = Json::new(&mut line).event(event);
-        print_json(&String::from_utf8_lossy(&line));
-    };
     let identity = Identity { id: detached.rollout_id, owner: Owner::from_random(fastrand::u32(..)) };
     let (_untold, interrupt) = watch::channel(Interrupt::None);
-    let turn = continue_detached(&cloud, &clock, (&detached, lasts, report::notice), identity, interrupt, &mut tell);
+    let mut tell = tell;
+    let turn = continue_detached(&cloud, &clock, (detached, lasts, report::notice), identity, interrupt, &mut tell);
     let Continued { ticked, deleted } = Box::pin(turn).await?;
     if let Some(Err(error)) = &deleted {
         print_error(&format!("the schedule {} could not be deleted; the next turn tries again: {error}", detached.schedule));

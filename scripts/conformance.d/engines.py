@@ -126,6 +126,9 @@ def content(region, scheduler, tally):
     tally.equal("ListSchedules in pages", listed, [("one", "DISABLED", region.arn("f")), ("two", "ENABLED", region.arn("f"))])
     listed = scheduler.list_schedules(GroupName="canaryctl", NamePrefix="t", State="ENABLED")["Schedules"]
     tally.equal("ListSchedules by prefix and state", [one["Name"] for one in listed], ["two"])
+    listed = scheduler.list_schedules(GroupName="canaryctl", State="DISABLED")["Schedules"]
+    shown = [(one["Name"], one["LastModificationDate"] >= one["CreationDate"]) for one in listed]
+    tally.equal("ListSchedules of those that are disabled", shown, [("one", True)])
     tally.equal("DeleteSchedule", answer(scheduler.delete_schedule, Name="two", GroupName="canaryctl"), (200, {}))
     found = answer(scheduler.delete_schedule, Name="two", GroupName="canaryctl")
     said = "Schedule two does not exist."
@@ -145,6 +148,14 @@ def firing(region, scheduler, tally):
         Target={"Arn": region.arn("f"), "RoleArn": ROLE},
         ActionAfterCompletion="DELETE",
     )
+    scheduler.create_schedule(
+        Name="quiet",
+        GroupName="canaryctl",
+        ScheduleExpression=f"at({at:%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": region.arn("f"), "RoleArn": ROLE},
+        State="DISABLED",
+    )
     events = []
     deadline = time.monotonic() + 15
     while not events and time.monotonic() < deadline:
@@ -152,7 +163,7 @@ def firing(region, scheduler, tally):
         groups_seen = region.logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/f")["logGroups"]
         if groups_seen:
             events = region.logs.filter_log_events(logGroupName="/aws/lambda/f", filterPattern="invoked")["events"]
-    tally.equal("a schedule invokes its function", len(events), 1)
+    tally.equal("a schedule invokes its function, and one that is disabled does not", len(events), 1)
     late = events[0]["timestamp"] / 1000 - at.timestamp() if events else None
     tally.check("and not before its time", late is not None and 0 <= late < 5, str(late))
     found = answer(scheduler.get_schedule, Name="once", GroupName="canaryctl")

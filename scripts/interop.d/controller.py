@@ -1,8 +1,8 @@
 """A detached rollout, by the controller's template and the real binary as its function, on an emulator that nobody here wrote. Arguments: as
 `main.py` has them.
 
-The template goes through cfn-lint, and through the emulator's own CloudFormation; the emulator's scheduler fires the schedule that the
-program made, and its Lambda runs the binary as `bootstrap`.
+The template goes through cfn-lint, and through the emulator's own CloudFormation; the emulator's scheduler fires the clock, whose invocations
+find the schedule that the program made, and its Lambda runs the binary as `bootstrap`.
 
 What the emulator does otherwise than AWS, and what is therefore not asked of it:
 - It runs the function's code on this machine, and knows nothing of `provided.al2023` but the Runtime API.
@@ -74,8 +74,11 @@ def stories(emulator):
     status, output = emulator.run("rollout", "detached", "--detach", *steps)
     check("detached: it leaves with exit code 0", status == 0 and time.time() - began < 30, f"{status}\n{output}")
     check("detached: its first step is taken", emulator.alias("detached") == ("1", {"2": 0.2}), emulator.alias("detached"))
-    schedules = lambda: scheduler.list_schedules(GroupName="canaryctl")["Schedules"]
-    check("detached: it has one schedule", len(schedules()) == 1, schedules())
+    listed = lambda state: scheduler.list_schedules(GroupName="canaryctl", State=state)["Schedules"]
+    schedules = lambda: listed("DISABLED")
+    clock = [one["Name"] for one in listed("ENABLED")]
+    check("stack: it has a clock", clock == [f"clock.{CONTROLLER}"], clock)
+    check("detached: it has one schedule, which waits for the clock", len(schedules()) == 1, schedules())
     check("detached: it is taken to 100%", until(lambda: emulator.alias("detached")[1] == {"2": 1.0}, limit=150), emulator.alias("detached"))
     check("detached: it is promoted", until(lambda: emulator.alias("detached") == ("2", {}), limit=150), emulator.alias("detached"))
     check("detached: not before its time", time.time() - began >= 120, time.time() - began)

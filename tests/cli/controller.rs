@@ -56,7 +56,18 @@ fn the_template_has_a_role_for_these_functions_alone() {
     let everywhere = statements.iter().filter(|one| one["Resource"] == "*").flat_map(|one| one["Action"].as_array().unwrap());
     let reads =
         ["DescribeAlarms", "DescribeAlarmHistory", "GetMetricData", "ListMetrics"].map(|read| format!("cloudwatch:{read}"));
-    assert_eq!(everywhere.map(|action| action.as_str().unwrap()).collect::<Vec<_>>(), reads);
+    let lists = "scheduler:ListSchedules".to_owned();
+    assert_eq!(everywhere.map(|action| action.as_str().unwrap().to_owned()).collect::<Vec<_>>(), [&reads[..], &[lists]].concat());
+    let clock = &resources["Clock"]["Properties"];
+    let name = |name: &str| clock[name].as_str().unwrap().to_owned();
+    assert_eq!(
+        [name("Name"), name("State"), name("ScheduleExpression")],
+        ["clock.canaryctl-controller", "ENABLED", "rate(1 minute)"]
+    );
+    assert_eq!(
+        clock["Target"]["Input"],
+        json!({"Fn::Sub": r#"{"at":"<aws.scheduler.scheduled-time>","turns":"${Controller.Arn}","v":1}"#})
+    );
     // Without hooks nothing is invoked.
     let bare = template("hello");
     assert!(!bare["Resources"]["ControllerRole"].to_string().contains("InvokeFunction"));
@@ -199,6 +210,46 @@ fn input(served: &Served, name: &str) -> Vec<u8> {
     stream.read_to_string(&mut answer).unwrap();
     let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap_or_else(|_| panic!("{answer}"));
     body["Target"]["Input"].as_str().unwrap().as_bytes().to_vec()
+}
+
+/// Makes the schedule that the template calls the clock.
+fn put_clock(served: &Served, arn: &str) {
+    let host = served.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).unwrap();
+    let signed = "AWS4-HMAC-SHA256 Credential=ME/20251124/us-east-1/scheduler/aws4_request, Signature=0";
+    let input = json!({"v": 1, "turns": arn, "at": "<aws.scheduler.scheduled-time>"}).to_string();
+    let target = json!({"Arn": arn, "RoleArn": "arn:aws:iam::111111111111:role/any", "Input": input});
+    let body = json!({
+        "GroupName": "canaryctl", "ScheduleExpression": "rate(1 minute)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": target,
+    });
+    let (path, body) = ("/schedules/clock.canaryctl-controller", body.to_string());
+    let length = body.len();
+    write!(stream, "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {signed}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains(" 200 "), "{answer}");
+}
+
+#[test]
+fn the_clocks_event_continues_every_rollout_whose_schedule_waits_for_it() {
+    let served = Served::furnished(|world| {
+        function(world, "hello", "live");
+        function(world, "orders", "live");
+        world.create_function(CONTROLLER, &[]).unwrap();
+        world.create_schedule_group("canaryctl");
+    });
+    let arn = format!("arn:aws:lambda:us-east-1:111111111111:function:{CONTROLLER}");
+    put_clock(&served, &arn);
+    for name in ["hello", "orders"] {
+        let begun = served.run(&format!("rollout {name} --steps 20 --every 8s --bake 1s --analysis off --no-config --detach"));
+        assert_eq!(code(&begun), 0, "{}", text(&begun));
+    }
+    let event = json!({"v": 1, "turns": arn, "at": "once"}).to_string();
+    let done = Runtime::start().invoke(&served, event.as_bytes(), 60);
+    assert_eq!(done, json!({"rollouts": 2, "turns": 2, "over": 2, "problems": []}));
+    assert!(served.promoted("hello", "live") && served.promoted("orders", "live"));
+    assert_eq!(served.account.with(|world| world.schedules().len()), 1);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) fn on<T>(name: &str, story: impl AsyncFnOnce(Stage) -> T) -> T {
 }
 
 /// The same, with invocations up to so many seconds late, and so many of them doubled.
-fn by<T>(name: &str, late: u64, doubles: f64, story: impl AsyncFnOnce(Stage) -> T) -> T {
+pub(crate) fn by<T>(name: &str, late: u64, doubles: f64, story: impl AsyncFnOnce(Stage) -> T) -> T {
     play(async {
         let settings = |settings: &mut sim::Settings| {
             settings.schedule_delay = Duration::ZERO..=Duration::from_secs(late);
@@ -38,17 +38,7 @@ fn by<T>(name: &str, late: u64, doubles: f64, story: impl AsyncFnOnce(Stage) -> 
 
 /// Deploys the controller's function, whose code is this process', and the group of its schedules.
 pub(crate) fn deploy(stage: &Stage) {
-    stage.with(|world| {
-        world.create_function(CONTROLLER, &[]).unwrap();
-        world.create_schedule_group("canaryctl");
-        world.host(CONTROLLER);
-    });
-    let request = http::Request::put(format!("/2015-03-31/functions/{CONTROLLER}/configuration"));
-    let request = request.body(r#"{"Timeout":900}"#.into()).unwrap();
-    stage.with(|world| {
-        world.schedule(world.now(), sim::Event::Call { caller: "CONSOLE".to_owned(), request });
-        world.advance(world.now());
-    });
+    furnish(stage);
     let account = stage.account.clone();
     spawn_local(async move {
         loop {
@@ -59,6 +49,21 @@ pub(crate) fn deploy(stage: &Stage) {
                 account.run(&one, turn(&stage, &one)).await;
             });
         }
+    });
+}
+
+/// The function and the group of its schedules; who answers its invocations is not said.
+pub(crate) fn furnish(stage: &Stage) {
+    stage.with(|world| {
+        world.create_function(CONTROLLER, &[]).unwrap();
+        world.create_schedule_group("canaryctl");
+        world.host(CONTROLLER);
+    });
+    let request = http::Request::put(format!("/2015-03-31/functions/{CONTROLLER}/configuration"));
+    let request = request.body(r#"{"Timeout":900}"#.into()).unwrap();
+    stage.with(|world| {
+        world.schedule(world.now(), sim::Event::Call { caller: "CONSOLE".to_owned(), request });
+        world.advance(world.now());
     });
 }
 

@@ -9,7 +9,8 @@ use controller::{Grant, Place, Reach, Request, permissions, rollback_permissions
 use rollout::plan::{Analysis, Mode, OnLowTraffic};
 use sim::{Effect, Fault, World};
 
-use crate::detached::{CONTROLLER, deploy, detached, on};
+use crate::detached::{CONTROLLER, detached, on};
+use crate::fleet;
 use crate::managed_alarms::errors;
 use crate::stage::{Stage, play, play_on, request, short, with};
 
@@ -217,8 +218,8 @@ fn a_detached_rollout() {
         world.create_function(CONTROLLER, &[]).unwrap();
         world.create_schedule_group("canaryctl");
     };
-    // A schedule is looked at only where it may be there already, and its role is Scheduler's to use.
-    let spare = ["iam:PassRole", LATER, "scheduler:DeleteSchedule", "scheduler:GetSchedule"];
+    // A schedule's role is Scheduler's to use.
+    let spare = ["iam:PassRole", LATER, "scheduler:DeleteSchedule"];
     assert_least("hello", furnish, &detached(request()), &spare);
     let ticks = Request { controller: None, ..detached(request()) };
     let left =
@@ -255,10 +256,10 @@ fn turns_of_detached_rollouts() {
         let called = on(story, async |stage| {
             // What counts a signal was there before.
             stage.sleep(600).await;
-            deploy(&stage);
+            fleet::deploy(&stage);
             stage.with(furnish);
             stage.with(|world| refuse_the_rest(world, &grants, |fault| fault.from_caller(CONTROLLER)));
-            let scheduled = || stage.with(|world| !world.schedules().is_empty());
+            let scheduled = || fleet::in_progress(&stage) > 0;
             // Left to the turns from its very beginning, which publish, too.
             stage.killed(detached(request), stage.until_looking_every(Duration::from_millis(50), scheduled)).await;
             stage.until_looking_every(Duration::from_secs(5), || !scheduled()).await;

@@ -16,6 +16,7 @@ mod doctor;
 mod error_lines;
 mod final_failures;
 mod first_deployment;
+mod fleet;
 mod gates;
 mod github;
 mod group_notices;

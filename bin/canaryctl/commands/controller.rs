@@ -1,8 +1,8 @@
 //! `canaryctl controller`: the function that continues detached rollouts, as a CloudFormation template.
 
 use clap::{Args, Subcommand, ValueEnum};
-use controller::port::SCHEDULE_GROUP;
-use controller::{CONTROLLER, GUARD, Grant, Place, Reach, scheduler_role, turn_permissions};
+use controller::port::{SCHEDULE_GROUP, SCHEDULE_RATE, SCHEDULE_RETRIES, SCHEDULE_RETRY_SECONDS};
+use controller::{CONTROLLER, GUARD, Grant, Place, Reach, clock_event, clock_name, scheduler_role, turn_permissions};
 use rollout::notify::Recipient;
 use rollout::price::MEMORY_MB;
 use rollout::target::{Qualified, Subject};
@@ -17,7 +17,7 @@ use crate::ui::print::print_json;
 /// The controller: a function that continues detached rollouts
 ///
 /// One AWS Lambda function in an account and Region continues any number of rollouts that `rollout --detach` began. Its code is this
-/// program. A schedule for each rollout invokes it once a minute.
+/// program. One schedule invokes it once a minute for all of them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,7 +35,7 @@ pub(crate) enum ControllerCommand {
 /// Print the CloudFormation template of the controller, as JSON
 ///
 /// It has the function `canaryctl-controller`, its role, which may move the aliases of the given functions and no others, the role and the
-/// group of its schedules, its log, and an alarm on failed invocations. The code is a ZIP file with the canaryctl of the function's
+/// group of its schedules, the one that invokes it once a minute, its log, and an alarm on failed invocations. The code is a ZIP file with the canaryctl of the function's
 /// architecture in it, named `bootstrap`, in a bucket; or a container image. Without `--s3` and `--image` the template has the parameters
 /// `CodeBucket` and `CodeKey`. Calls nothing.
 #[derive(Debug, Args)]
@@ -127,6 +127,7 @@ fn resources(args: &ControllerTemplate) -> Map<String, Value> {
         ("ControllerFailed", "AWS::CloudWatch::Alarm", alarm(&args.notified)),
         ("Schedules", "AWS::Scheduler::ScheduleGroup", json!({"Name": SCHEDULE_GROUP})),
         ("SchedulerRole", "AWS::IAM::Role", schedulers_role()),
+        ("Clock", "AWS::Scheduler::Schedule", clock()),
     ];
     rows.into_iter().map(|(name, kind, fields)| (name.to_owned(), json!({"Type": kind, "Properties": fields}))).collect()
 }
@@ -208,6 +209,24 @@ fn statement(Grant { id, actions, resources }: &Grant) -> Value {
 /// A text in which what is the stack's own is filled in.
 fn substituted(text: &str) -> Value {
     if text.contains("${") { json!({"Fn::Sub": text}) } else { json!(text) }
+}
+
+/// What invokes the function each minute for all rollouts, whose own schedules are disabled where it is there.
+fn clock() -> Value {
+    json!({
+        "Name": clock_name(CONTROLLER),
+        "GroupName": {"Ref": "Schedules"},
+        "Description": "has all detached rollouts of canaryctl continue",
+        "ScheduleExpression": SCHEDULE_RATE,
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "State": "ENABLED",
+        "Target": {
+            "Arn": {"Fn::GetAtt": ["Controller", "Arn"]},
+            "RoleArn": {"Fn::GetAtt": ["SchedulerRole", "Arn"]},
+            "Input": substituted(&clock_event("${Controller.Arn}").to_string()),
+            "RetryPolicy": {"MaximumRetryAttempts": SCHEDULE_RETRIES, "MaximumEventAgeInSeconds": SCHEDULE_RETRY_SECONDS},
+        },
+    })
 }
 
 /// As which the schedules invoke the function, by the name that `rollout --detach` hands them.

@@ -92,7 +92,7 @@ fn costs(controller: &str, plan: &Plan) -> String {
     let (invocations, gb_seconds) = (grouped(price.invocations), grouped(price.gb_seconds));
     format!(
         "about {} for the whole rollout: {invocations} invocations of {controller} by its schedule, {gb_seconds} GB-seconds ({MEMORY_MB} MB, \
-         x86_64; {PRICES})",
+         x86_64; {PRICES}); with the controller's clock, all rollouts in progress share it",
         price.dollars()
     )
 }

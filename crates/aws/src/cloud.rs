@@ -15,7 +15,8 @@ use controller::GuardExecution;
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, BusEvent, Call, Cloud, Code, Configuration, Dated, EventSource, Failure,
     FunctionUrl, GitHubRequest, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm,
-    PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, TopicMessage, VersionPair, Watch, Write,
+    PairCounts, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, TopicMessage,
+    VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -360,6 +361,10 @@ impl Cloud for Aws {
 
     async fn schedule(&self, name: &str) -> Answer<Option<ScheduleSeen>> {
         self.find_schedule(name).await
+    }
+
+    async fn disabled_schedules(&self) -> Answer<Vec<ScheduleListed>> {
+        self.list_disabled_schedules().await
     }
 
     async fn delete_schedule(&self, name: &str) -> Answer<()> {

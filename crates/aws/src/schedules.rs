@@ -7,7 +7,8 @@ use aws_sdk_scheduler::types::{
     ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState, Target,
 };
 use controller::port::{
-    Answer, Call, Failure, SCHEDULE_GROUP, SCHEDULE_RATE, SCHEDULE_RETRIES, SCHEDULE_RETRY_SECONDS, ScheduleSeen, ScheduleSpec,
+    Answer, Call, Failure, SCHEDULE_GROUP, SCHEDULE_RATE, SCHEDULE_RETRIES, SCHEDULE_RETRY_SECONDS, ScheduleListed, ScheduleSeen,
+    ScheduleSpec,
 };
 use rollout::Time;
 
@@ -32,6 +33,7 @@ impl Aws {
             .schedule_expression(SCHEDULE_RATE)
             .start_date(seconds(spec.starts))
             .end_date(seconds(spec.ends))
+            .state(if spec.enabled { ScheduleState::Enabled } else { ScheduleState::Disabled })
             .flexible_time_window(window.build().map_err(incomplete)?)
             .action_after_completion(ActionAfterCompletion::Delete)
             .target(target.build().map_err(incomplete)?);
@@ -54,6 +56,21 @@ impl Aws {
         }
     }
 
+    pub(crate) async fn list_disabled_schedules(&self) -> Answer<Vec<ScheduleListed>> {
+        let request = self.scheduler().list_schedules().group_name(SCHEDULE_GROUP).state(ScheduleState::Disabled);
+        let mut pages = request.into_paginator().send();
+        let mut listed = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed(Call::ListSchedules))?;
+            listed.extend(page.schedules.into_iter().map(|one| ScheduleListed {
+                name: one.name.unwrap_or_default(),
+                changed_at: one.last_modification_date.map(time).unwrap_or_default(),
+                function: one.target.map(|target| target.arn).unwrap_or_default(),
+            }));
+        }
+        Ok(listed)
+    }
+
     pub(crate) async fn drop_schedule(&self, name: &str) -> Answer<()> {
         let request = self.scheduler().delete_schedule().group_name(SCHEDULE_GROUP).name(name);
         match request.send().await.map(drop).map_err(failed(Call::DeleteSchedule)) {
@@ -64,7 +81,6 @@ impl Aws {
 }
 
 fn seen(found: GetScheduleOutput) -> ScheduleSeen {
-    let time = |at: DateTime| u64::try_from(at.secs()).map(Time::from_secs).unwrap_or_default();
     let (function, role, input) =
         found.target.map(|target| (target.arn, target.role_arn, target.input.unwrap_or_default())).unwrap_or_default();
     ScheduleSeen {
@@ -76,6 +92,10 @@ fn seen(found: GetScheduleOutput) -> ScheduleSeen {
         role,
         input,
     }
+}
+
+fn time(at: DateTime) -> Time {
+    u64::try_from(at.secs()).map(Time::from_secs).unwrap_or_default()
 }
 
 fn seconds(at: Time) -> DateTime {

@@ -1,15 +1,16 @@
 //! Which other rollouts need the same answer now? The reads of all rollouts of a process, in as few calls to AWS as possible.
 //!
-//! Whoever asks first asks for everybody who is about to ask as well, and what was answered a moment ago serves whoever asks next.
+//! Whoever asks first asks for those who are about to ask as well, and what was answered a moment ago serves whoever asks next.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use rollout::Time;
 use tokio::sync::OnceCell;
 
-use crate::port::{Clock, Cloud, CloudError, Dated, Failure};
+use crate::port::{Clock, Cloud, CloudError, Dated, Failure, VersionPair};
 
 /// How long a question waits for others to come along: rollouts that shift in step ask within a moment.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -19,6 +20,25 @@ const FAILED: Duration = Duration::from_secs(2);
 
 type Answers<A> = Vec<Result<A, CloudError>>;
 
+/// What is asked again and again, each time in the place of the time before.
+pub(crate) trait Question: Clone + PartialEq {
+    /// What it is about.
+    fn about(&self) -> String;
+}
+
+/// An alarm's name.
+impl Question for String {
+    fn about(&self) -> String {
+        self.clone()
+    }
+}
+
+impl Question for VersionPair {
+    fn about(&self) -> String {
+        self.subject.to_string()
+    }
+}
+
 #[derive(Debug)]
 struct Gathering<Q, A> {
     questions: RefCell<Vec<Q>>,
@@ -27,45 +47,69 @@ struct Gathering<Q, A> {
     answers: OnceCell<Answers<A>>,
 }
 
+/// A gathering, and the place of a question in it.
+type Joined<Q, A> = (Rc<Gathering<Q, A>>, usize);
+
+#[derive(Debug)]
+struct Asking<Q, A> {
+    question: Q,
+    /// When somebody asked it last.
+    at: Time,
+    /// The last one that it was sent with, or will be.
+    joined: Joined<Q, A>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Gatherer<Q, A> {
     /// How often everybody asks.
     every: Duration,
     /// How long an answer serves others.
     recent: Duration,
-    /// The one that can still be joined, if there is one, and those that were sent a moment ago.
-    gatherings: RefCell<Vec<Rc<Gathering<Q, A>>>>,
-    /// Who asks, and when each did last.
-    asking: RefCell<Vec<(Q, Time)>>,
+    /// How many questions one call has room for; where more go along, another call is made.
+    room: usize,
+    /// The one that can still be joined, if there is one.
+    open: RefCell<Option<Rc<Gathering<Q, A>>>>,
+    /// Who asks, by what the question is about.
+    asking: RefCell<BTreeMap<String, Asking<Q, A>>>,
 }
 
-impl<Q: Clone + PartialEq, A> Gathering<Q, A> {
-    fn place(&self, question: &Q) -> Option<usize> {
-        self.questions.borrow().iter().position(|known| known == question)
+impl<Q: Question, A> Gathering<Q, A> {
+    const fn new() -> Self {
+        Self { questions: RefCell::new(Vec::new()), sent: Cell::new(None), answers: OnceCell::const_new() }
     }
 
-    fn join(&self, question: &Q) {
-        if self.place(question).is_none() {
-            self.questions.borrow_mut().push(question.clone());
-        }
+    fn join(&self, question: Q) -> usize {
+        let mut questions = self.questions.borrow_mut();
+        questions.push(question);
+        questions.len() - 1
     }
 
-    /// Whether this was sent after `known`, and serves a question that is asked now.
+    fn len(&self) -> usize {
+        self.questions.borrow().len()
+    }
+}
+
+impl<Q: Question, A> Asking<Q, A> {
+    /// Whether its answer is to come, or was sent for after `known`, and serves who asks now.
     fn serves(&self, question: &Q, known: Time, now: Time, recent: Duration) -> bool {
-        let Some((sent, place)) = self.sent.get().zip(self.place(question)) else { return false };
-        let failed = self.answers.get().is_some_and(|answers| answers.get(place).is_none_or(Result::is_err));
+        let (gathering, place) = &self.joined;
+        if self.question != *question {
+            return false;
+        }
+        let Some(sent) = gathering.sent.get() else { return true };
+        let failed = gathering.answers.get().is_some_and(|answers| answers.get(*place).is_none_or(Result::is_err));
         // A clock that was set back in the meantime makes nothing recent.
         sent > known && now >= sent && now.since(sent) < if failed { FAILED.min(recent) } else { recent }
     }
 }
 
-impl<Q: Clone + PartialEq, A: Clone> Gatherer<Q, A> {
-    pub(crate) const fn new(every: Duration, recent: Duration) -> Self {
-        Self { every, recent, gatherings: RefCell::new(Vec::new()), asking: RefCell::new(Vec::new()) }
+impl<Q: Question, A: Clone> Gatherer<Q, A> {
+    pub(crate) const fn new(every: Duration, recent: Duration, room: usize) -> Self {
+        Self { every, recent, room, open: RefCell::new(None), asking: RefCell::new(BTreeMap::new()) }
     }
 
-    /// Asks these questions, along with those of everybody else who is about to ask. Whoever knows an answer of the time `known` wants
-    /// a newer one. Given with each is when it was asked.
+    /// Asks these questions, along with those of others who are about to ask. Whoever knows an answer of the time `known` wants
+    /// a newer one. Given with them is when the oldest of the answers was asked for.
     ///
     /// # Cancel safety
     /// Whoever is dropped while it waits leaves its question with the others, the first of whom goes on in its place.
@@ -74,44 +118,65 @@ impl<Q: Clone + PartialEq, A: Clone> Gatherer<Q, A> {
         (cloud, clock): (&C, &K),
         questions: &[Q],
         known: Time,
-        send: impl AsyncFnOnce(Vec<Q>) -> Answers<A>,
+        send: impl AsyncFn(Vec<Q>) -> Answers<A>,
     ) -> Dated<Answers<A>> {
-        let gathering = self.gathering(cloud.time(), questions, known);
-        let answers = gathering.answers.get_or_init(|| async {
-            clock.sleep(TOGETHER).await;
-            gathering.sent.set(Some(cloud.time()));
-            let asked = gathering.questions.borrow().clone();
-            send(asked).await
-        });
-        let answers = answers.await;
-        let answer = |question: &Q| gathering.place(question).and_then(|place| answers.get(place)).cloned();
-        let answer = questions.iter().map(|question| answer(question).unwrap_or_else(|| Err(left_out()))).collect();
-        Dated { at: gathering.sent.get().unwrap_or_default(), answer }
+        let joined = self.joined(cloud.time(), questions, known);
+        let (mut at, mut answer) = (None, Vec::with_capacity(questions.len()));
+        for (gathering, place) in joined {
+            let answers = gathering.answers.get_or_init(|| async {
+                clock.sleep(TOGETHER).await;
+                self.close(&gathering, cloud.time());
+                let asked = gathering.questions.borrow().clone();
+                send(asked).await
+            });
+            answer.push(answers.await.get(place).cloned().unwrap_or_else(|| Err(left_out())));
+            at = at.into_iter().chain(gathering.sent.get()).min();
+        }
+        Dated { at: at.unwrap_or_default(), answer }
     }
 
-    fn gathering(&self, now: Time, questions: &[Q], known: Time) -> Rc<Gathering<Q, A>> {
+    /// Where the answer to each of these is, or comes.
+    fn joined(&self, now: Time, questions: &[Q], known: Time) -> Vec<Joined<Q, A>> {
+        let mut asking = self.asking.borrow_mut();
+        let mut joined = Vec::with_capacity(questions.len());
+        for question in questions {
+            let about = question.about();
+            if let Some(one) = asking.get_mut(&about)
+                && one.serves(question, known, now, self.recent)
+            {
+                one.at = now;
+                joined.push(one.joined.clone());
+                continue;
+            }
+            let mut open = self.open.borrow_mut();
+            let gathering = open.get_or_insert_with(|| Rc::new(Gathering::new())).clone();
+            let place = gathering.join(question.clone());
+            let one = Asking { question: question.clone(), at: now, joined: (gathering, place) };
+            joined.push(one.joined.clone());
+            asking.insert(about, one);
+        }
+        joined
+    }
+
+    /// Sends a gathering off. Who would ask again while the answer is recent need not: where there is room they come along, those first
+    /// whose answer is the oldest.
+    fn close(&self, gathering: &Rc<Gathering<Q, A>>, now: Time) {
+        if gathering.sent.replace(Some(now)).is_some() {
+            return;
+        }
+        let is_open = self.open.borrow().as_ref().is_some_and(|open| Rc::ptr_eq(open, gathering));
+        self.open.borrow_mut().take_if(|_| is_open);
         let mut asking = self.asking.borrow_mut();
         // Who has not asked for two rounds has ended.
-        asking.retain(|(question, at)| now.since(*at) < 2 * self.every && !questions.contains(question));
-        let mut gatherings = self.gatherings.borrow_mut();
-        gatherings.retain(|known| known.sent.get().is_none_or(|sent| now >= sent && now.since(sent) < self.recent));
-        let serves_all = |gathering: &&Rc<Gathering<Q, A>>| {
-            questions.iter().all(|question| gathering.serves(question, known, now, self.recent))
-        };
-        let joined = gatherings.iter().find(serves_all).cloned().unwrap_or_else(|| {
-            let open = gatherings.iter().position(|gathering| gathering.sent.get().is_none()).unwrap_or_else(|| {
-                let gathering = Gathering { questions: RefCell::default(), sent: Cell::default(), answers: OnceCell::default() };
-                gatherings.push(Rc::new(gathering));
-                gatherings.len() - 1
-            });
-            let open = gatherings[open].clone();
-            // Who would ask again while the answer is recent need not.
-            let soon = asking.iter().filter(|(_, at)| now.since(*at) + self.recent >= self.every).map(|(question, _)| question);
-            soon.chain(questions).for_each(|question| open.join(question));
-            open
-        });
-        asking.extend(questions.iter().map(|question| (question.clone(), now)));
-        joined
+        asking.retain(|_, one| now.since(one.at) < 2 * self.every);
+        let room = (self.room - gathering.len() % self.room) % self.room;
+        let soon =
+            |one: &&mut Asking<Q, A>| now.since(one.at) + self.recent >= self.every && !Rc::ptr_eq(&one.joined.0, gathering);
+        let mut soon: Vec<&mut Asking<Q, A>> = asking.values_mut().filter(soon).collect();
+        soon.sort_by_key(|one| one.joined.0.sent.get());
+        for one in soon.into_iter().take(room) {
+            one.joined = (gathering.clone(), gathering.join(one.question.clone()));
+        }
     }
 }
 

@@ -13,8 +13,9 @@ use rollout::target::{Subject, SubjectError};
 use rollout::turn::Turn;
 use rollout::{Arn, Time};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::port::{AlarmRule, Call, CloudError, Failure, ScheduleSpec};
+use crate::port::{AlarmRule, Call, Cloud, CloudError, Failure, ScheduleSpec};
 use crate::request::Request;
 
 /// The function that is meant where none is named.
@@ -85,6 +86,70 @@ pub enum NotDetached {
     Unreadable(&'static str),
 }
 
+/// What an invocation of the controller's function asks for.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// A turn of one rollout.
+    Turn(Box<Detached>),
+    /// Turns of all rollouts: it comes from the clock.
+    Turns(Clocked),
+}
+
+/// What an invocation by the clock asks for.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Clocked {
+    v: u16,
+    /// The ARN of the function: meant are the rollouts whose own schedules are disabled and would invoke it.
+    #[serde(rename = "turns")]
+    pub function: String,
+    /// For which minute it was made.
+    at: serde_json::Value,
+}
+
+impl Clocked {
+    /// When its minute is over, where that is known: whatever it comes too late for is the next one's.
+    pub(crate) fn over(&self) -> Option<Time> {
+        Time::deserialize(&self.at).ok().map(|at| at + Duration::from_mins(1))
+    }
+}
+
+impl Asked {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(event: serde_json::Value) -> Result<Self, NotDetached> {
+        match Clocked::deserialize(&event) {
+            Ok(clocked) if clocked.v == FORMAT => Ok(Self::Turns(clocked)),
+            Ok(_) | Err(_) => Ok(Self::Turn(Box::new(Detached::read(event)?))),
+        }
+    }
+}
+
+/// The event with which the clock invokes the controller's function of this ARN, as its schedule has it.
+pub fn clock_event(controller: &str) -> serde_json::Value {
+    json!({"v": FORMAT, "turns": controller, "at": "<aws.scheduler.scheduled-time>"})
+}
+
+/// The name of the clock, the one schedule that has all rollouts of this controller's function continue. No rollout's schedule has a dot in its name.
+pub fn clock_name(controller: &str) -> String {
+    // AWS allows 64 characters. Whose clock it is says its target.
+    format!("clock.{controller}").chars().take(64).collect()
+}
+
+/// Whether the clock of this controller's function is there, by its ARN, so that a schedule need not invoke anything itself. Where that is not
+/// known, it does.
+pub(crate) async fn has_clock<C: Cloud>(cloud: &C, controller: &str) -> bool {
+    let Some(at) = Arn::parse(controller) else { return false };
+    let found = cloud.schedule(&clock_name(function_name(at))).await;
+    let asks = |input: &str| serde_json::from_str(input).is_ok_and(|input: serde_json::Value| input == clock_event(controller));
+    found.is_ok_and(|found| found.is_some_and(|seen| seen.enabled && seen.function == controller && asks(&seen.input)))
+}
+
+fn function_name(at: Arn<'_>) -> &str {
+    at.resource.split(':').nth(1).unwrap_or_default()
+}
+
 impl Detached {
     /// A rollout of these functions by these plans.
     pub(crate) fn new<'a>(
@@ -100,8 +165,17 @@ impl Detached {
     /// # Errors
     /// What is wrong with it.
     pub fn read(event: serde_json::Value) -> Result<Self, NotDetached> {
-        let read: Self = serde_json::from_value(event)?;
-        if read.v == FORMAT { Ok(read) } else { Err(NotDetached::Format(read.v)) }
+        // Another version's may differ in anything else.
+        let format = event["v"].as_u64().and_then(|format| u16::try_from(format).ok());
+        if let Some(other) = format.filter(|format| *format != FORMAT) {
+            return Err(NotDetached::Format(other));
+        }
+        Ok(serde_json::from_value(event)?)
+    }
+
+    /// The alarms that it watches.
+    pub(crate) fn alarms(&self) -> impl Iterator<Item = &String> {
+        self.members.iter().flat_map(|member| &member.plan.alarms)
     }
 
     /// How many functions it is of.
@@ -124,25 +198,33 @@ impl Detached {
     }
 }
 
-/// The schedule that has these rollouts continue, which are one: the same for each of them.
+/// The schedule that has these rollouts continue, which are one: the same for each of them. One that is not enabled waits for the clock.
 pub(crate) fn schedule<'a>(
-    controller: &str,
+    (controller, enabled): (&str, bool),
     now: Time,
     members: impl Iterator<Item = (&'a Request, &'a Plan)> + Clone,
 ) -> Result<ScheduleSpec, CloudError> {
     let invalid =
         |message: String| CloudError { failure: Failure::Invalid, operation: Call::CreateSchedule.name(), message, code: None };
     let at = Arn::parse(controller).ok_or_else(|| invalid(format!("`{controller}` is not the ARN of a function")))?;
-    let name = at.resource.split(':').nth(1).unwrap_or_default();
-    let role =
-        Arn { service: "iam", region: "", resource: &format!("role/{}", scheduler_role(name, at.region)), ..at }.to_string();
+    let role = format!("role/{}", scheduler_role(function_name(at), at.region));
+    let role = Arn { service: "iam", region: "", resource: &role, ..at }.to_string();
     let (_, plan) = members.clone().next().ok_or_else(|| invalid("there is nothing to schedule".to_owned()))?;
     let schedule = plan.id.to_string();
     let event = Detached::new(schedule.clone(), plan.id, members);
     let input = serde_json::to_string(&event).map_err(|error| invalid(error.to_string()))?;
     let starts = Time::from_secs(now.as_secs());
     let ends = Time::from_secs((now + plan.duration() * 2 + OUTLASTS).as_secs());
-    Ok(ScheduleSpec { name: schedule.clone(), starts, ends, function: controller.to_owned(), role, input, token: schedule })
+    Ok(ScheduleSpec {
+        name: schedule.clone(),
+        starts,
+        ends,
+        function: controller.to_owned(),
+        role,
+        input,
+        enabled,
+        token: schedule,
+    })
 }
 
 /// The role as which the schedules of this controller's function invoke it: one in each Region, for roles are of the account.

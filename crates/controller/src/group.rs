@@ -13,11 +13,11 @@ use rollout::group::{Joins, Left as MemberLeft, Member, exit_code, joins, taken_
 use rollout::note::{Owner, RolloutId};
 use rollout::plan::Entry;
 use rollout::turn::{Next, Turn, detached_owner};
-use rollout::{Alias, Outcome, OutcomeKind, ReasonKind, Subject, Time};
+use rollout::{Alias, Names, Outcome, OutcomeKind, ReasonKind, Subject, Time};
 use tokio::sync::watch;
 
 use crate::admission::{ends_before_it_begins, enter};
-use crate::detached::schedule;
+use crate::detached::{has_clock, schedule};
 use crate::driver::{Io, Left, drive};
 use crate::event_sink::EventSink;
 use crate::group_board::GroupBoard;
@@ -220,7 +220,7 @@ async fn run<C: Cloud, K: Clock>(
     let (as_one, live, refused) = (met.as_one, met.live, met.refused(requests));
     // A member that another process has is waited for by all.
     let busy = met.found.iter().find_map(|found| found.waits(cloud.time()));
-    let schedule = scheduled(cloud.time(), requests, &mut met.found);
+    let schedule = Box::pin(scheduled(cloud, requests, &mut met.found)).await;
     let board = GroupBoard::new(requests.iter().map(|request| request.subject.to_string()).collect());
     let drivers = requests.iter().zip(met.found).zip(tellers).enumerate().map(|(place, ((request, found), mut sink))| {
         let (seat, refused, busy) = (as_one.then(|| board.seat(place)), refused.as_ref(), busy.clone());
@@ -371,10 +371,11 @@ const AT_A_TIME: usize = 5;
 const PIN_ROUNDS: u8 = 3;
 
 /// The schedule that has them continue once they are detached, where a function is to do that.
-fn scheduled(now: Time, requests: &[Request], found: &mut [Preflight]) -> Option<ScheduleSpec> {
+async fn scheduled<C: Cloud>(cloud: &C, requests: &[Request], found: &mut [Preflight]) -> Option<ScheduleSpec> {
     let controller = found.iter().find_map(|found| found.controller.clone())?;
+    let by_itself = !has_clock(cloud, &controller).await;
     let members = requests.iter().zip(found.iter().map(|found| &found.plan));
-    let spec = schedule(&controller, now, members);
+    let spec = schedule((&controller, by_itself), cloud.time(), members);
     spec.map_err(|error| found.iter_mut().for_each(|found| found.problems.push(Problem::new(error.to_string())))).ok()
 }
 
@@ -387,11 +388,13 @@ fn members(requests: &[Request]) -> Vec<Request> {
     let mut requests = requests.to_vec();
     requests.sort_by_key(|request| request.subject.to_string());
     let names: Vec<String> = requests.iter().map(|request| request.subject.to_string()).collect();
+    let count = names.len();
+    let names = Names::from(names);
     for request in &mut requests {
-        request.group.clone_from(&names);
+        request.group = names.clone();
         // One of them without anything new is no reason to refuse the others.
         request.policy.require_change = false;
-        request.concurrent_rollouts = names.len();
+        request.concurrent_rollouts = count;
     }
     requests
 }

@@ -5,28 +5,32 @@
 use std::cell::RefCell;
 
 use rollout::action::{Action, Reason};
-use rollout::group::{Member, Others, Stage, member, others};
+use rollout::group::{Member, News, Others, Stage, Tally, member, others};
 use rollout::narrate::Round;
 use rollout::plan::Plan;
 use rollout::{Outcome, Time};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 #[derive(Debug)]
 pub(crate) struct GroupBoard {
     names: Vec<String>,
     members: RefCell<Vec<(Member, Time)>>,
+    tally: RefCell<Tally>,
     /// Who left, in this order.
     left: RefCell<Vec<usize>>,
     /// Who is gone, or has nothing to do but wait, and would leave for now.
     leaving: RefCell<Vec<bool>>,
-    changed: watch::Sender<()>,
+    /// Calls the member at each place.
+    calls: Vec<Notify>,
 }
 
 impl GroupBoard {
     pub(crate) fn new(names: Vec<String>) -> Self {
-        let members = RefCell::new(vec![(Member::UNKNOWN, Time::default()); names.len()]);
         let leaving = RefCell::new(vec![false; names.len()]);
-        Self { names, members, left: RefCell::default(), leaving, changed: watch::Sender::new(()) }
+        let calls = names.iter().map(|_| Notify::new()).collect();
+        let members = RefCell::new(vec![(Member::UNKNOWN, Time::default()); names.len()]);
+        let tally = RefCell::new(Tally::new(names.len()));
+        Self { names, members, tally, left: RefCell::default(), leaving, calls }
     }
 
     pub(crate) fn seat(&self, place: usize) -> MemberHandle<'_> {
@@ -55,14 +59,18 @@ impl MemberHandle<'_> {
         if member.ended {
             self.leaves(true);
         }
-        let before = std::mem::replace(&mut self.board.members.borrow_mut()[self.place], (member, now));
+        self.board.members.borrow_mut()[self.place] = (member, now);
+        let news = self.board.tally.borrow_mut().show(self.place, member);
         let mut left = self.board.left.borrow_mut();
         if member.left.is_some() && !left.contains(&self.place) {
             left.push(self.place);
         }
-        if before.0 != member {
-            self.board.changed.send_replace(());
-        }
+        let called = match news {
+            News::Nobodys => &[],
+            News::Places(places) => self.board.calls.get(places).unwrap_or_default(),
+            News::Everybodys => self.board.calls.as_slice(),
+        };
+        called.iter().for_each(Notify::notify_waiters);
     }
 }
 
@@ -124,11 +132,13 @@ impl<'a> Link<'a> {
     /// Nothing is lost: what matters is seen again.
     pub(crate) async fn called(&self, plan: &Plan, now: impl Fn() -> Time) {
         let (Some(seat), Some(known)) = (&self.seat, &self.others) else { return std::future::pending().await };
-        let mut changed = seat.board.changed.subscribe();
-        while !seat.others(plan, now()).matter(known, self.awaited) {
-            if changed.changed().await.is_err() {
-                std::future::pending::<()>().await;
+        let Some(calls) = seat.board.calls.get(seat.place) else { return std::future::pending().await };
+        loop {
+            let called = calls.notified();
+            if seat.others(plan, now()).matter(known, self.awaited) {
+                return;
             }
+            called.await;
         }
     }
 }

@@ -134,7 +134,7 @@ pub fn permissions(request: &Request, place: &Place, doctor: bool) -> Vec<Grant>
     grants
 }
 
-/// What turns of any detached rollout of this function call, as [`permissions`] has it, and what deletes its schedule. What is read of everything is
+/// What turns of any detached rollout of this function call, as [`permissions`] has it, and what finds its schedule and deletes it. What is read of everything is
 /// granted whether a rollout asks for it or not; what is invoked or changed only where it was named.
 pub fn turn_permissions(subject: &Subject, reach: &Reach, place: &Place) -> Vec<Grant> {
     let mut request = Request::new(subject.clone(), Schedule::all_at_once());
@@ -161,7 +161,9 @@ pub fn turn_permissions(subject: &Subject, reach: &Reach, place: &Place) -> Vec<
     grants.extend(arns.managed_alarms(reach.managed_alarms.iter().map(String::as_str)));
     grants.extend(reach.gates.then(|| arns.approvals()));
     grants.push(signals());
-    grants.push(Grant::of("Schedules", &[Call::DeleteSchedule], vec![place.schedules()]));
+    grants.push(Grant::of("Schedules", &[Call::GetSchedule, Call::DeleteSchedule], vec![place.schedules()]));
+    // A list of schedules takes the permission on everything.
+    grants.push(Grant::of("ListOfSchedules", &[Call::ListSchedules], everything()));
     grants
 }
 

@@ -19,6 +19,7 @@ mod driver;
 mod error_lines;
 mod event_sink;
 mod expectation;
+mod fleet;
 mod forecast;
 mod github;
 mod group;
@@ -57,8 +58,9 @@ mod uncounted;
 
 pub use alias_stack::{OwningStack, ReadTemplate};
 pub use approval::sign_approval;
-pub use detached::{CONTROLLER, Detached, NotDetached, scheduler_role};
+pub use detached::{Asked, CONTROLLER, Clocked, Detached, NotDetached, clock_event, clock_name, scheduler_role};
 pub use doctor::doctor;
+pub use fleet::{Fleet, FleetTurns, continue_all};
 pub use forecast::forecast;
 pub use group::{GroupEnding, Ticked, each, group, rollout, tick};
 pub use guard::{GUARD, Guard};

@@ -19,7 +19,8 @@ use crate::batch::Gatherer;
 use crate::port::{
     AlarmRule, AliasSnapshot, Baseline, BusEvent, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated,
     EventSource, FunctionUrl, GitHubRequest, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric,
-    LogQuery, LogRows, ManagedAlarm, PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources,
+    LogQuery, LogRows, ManagedAlarm, PairCounts, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec, SignalCounts,
+    StackResources, State,
     TopicMessage, VersionPair, Watch, Write,
 };
 
@@ -35,6 +36,16 @@ const ALIAS_READS: f64 = 5.0;
 /// Reads of alarms a second, of all rollouts together: CloudWatch answers nine, and other programs ask, too.
 const ALARM_READS: f64 = 6.0;
 
+/// Reads of schedules a second: `EventBridge` Scheduler answers 50 at least, by Region.
+const SCHEDULE_READS: f64 = 40.0;
+
+/// Control calls a second of the invocations that continue all detached rollouts of an account: of these two may run at the same time, one late or
+/// invoked twice, and both together keep to AWS' limit.
+const FLEET_CALLS: f64 = 6.0;
+
+/// The same of their reads of alarms.
+const FLEET_ALARM_READS: f64 = 3.0;
+
 /// One read of alarms has as many names.
 const ALARMS_A_READ: usize = 100;
 
@@ -42,6 +53,8 @@ const ALARMS_A_READ: usize = 100;
 #[derive(Debug)]
 struct Bucket {
     rate: f64,
+    /// How many can be made at once.
+    most: f64,
     /// Below zero where calls are promised that have to wait.
     left: f64,
     at: Option<Time>,
@@ -49,12 +62,17 @@ struct Bucket {
 
 impl Bucket {
     const fn new(rate: f64) -> Self {
-        Self { rate, left: rate, at: None }
+        Self { rate, most: rate, left: rate, at: None }
+    }
+
+    /// One whose calls are made one after the other.
+    const fn even(rate: f64) -> Self {
+        Self { rate, most: 1.0, left: 1.0, at: None }
     }
 
     fn refill(&mut self, now: Time) {
         if let Some(at) = self.at {
-            self.left = (self.left + now.since(at).as_secs_f64() * self.rate).min(self.rate);
+            self.left = (self.left + now.since(at).as_secs_f64() * self.rate).min(self.most);
         }
         self.at = Some(now);
     }
@@ -65,6 +83,12 @@ impl Bucket {
         self.refill(now);
         self.left -= 1.0;
         if self.left >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-self.left / self.rate) }
+    }
+
+    /// How long until those that were promised have been made.
+    fn debt(&mut self, now: Time) -> Duration {
+        self.refill(now);
+        Duration::from_secs_f64((-self.left / self.rate).max(0.0))
     }
 
     fn take(&mut self, now: Time) -> bool {
@@ -82,6 +106,9 @@ pub struct Budget {
     ways_back: RefCell<Bucket>,
     alias_reads: RefCell<Bucket>,
     alarm_reads: RefCell<Bucket>,
+    schedule_reads: RefCell<Bucket>,
+    /// What was read of versions that are ready, where it is kept: it does not change.
+    versions: Option<RefCell<BTreeMap<(FunctionName, Version), Configuration>>>,
     counts: Gatherer<VersionPair, PairCounts>,
     alarms: Gatherer<String, Option<AlarmSeen>>,
 }
@@ -98,8 +125,20 @@ impl Budget {
     pub fn looking_every(poll: Duration) -> Self {
         let [calls, ways_back, alias_reads, alarm_reads] =
             [CALLS, WAYS_BACK, ALIAS_READS, ALARM_READS].map(|rate| RefCell::new(Bucket::new(rate)));
-        let (counts, alarms) = (Gatherer::new(COUNTS_EVERY, COUNTS_SERVE), Gatherer::new(poll, poll));
-        Self { calls, ways_back, alias_reads, alarm_reads, counts, alarms }
+        let counts = Gatherer::new(COUNTS_EVERY, COUNTS_SERVE, usize::MAX);
+        let alarms = Gatherer::new(poll, poll, ALARMS_A_READ);
+        let schedule_reads = RefCell::new(Bucket::new(SCHEDULE_READS));
+        Self { calls, ways_back, alias_reads, alarm_reads, schedule_reads, versions: None, counts, alarms }
+    }
+
+    /// For all detached rollouts of an account, of which each is looked at by itself.
+    pub(crate) fn of_fleet() -> Self {
+        let [calls, alias_reads, alarm_reads] =
+            [FLEET_CALLS, FLEET_CALLS, FLEET_ALARM_READS].map(|rate| RefCell::new(Bucket::even(rate)));
+        // A rollback waits behind the few calls of those that were begun before it.
+        let ways_back = RefCell::new(Bucket { most: 0.0, left: 0.0, ..Bucket::new(1.0) });
+        let versions = Some(RefCell::default());
+        Self { calls, ways_back, alias_reads, alarm_reads, versions, ..Self::default() }
     }
 }
 
@@ -124,6 +163,11 @@ impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
         }
     }
 
+    /// How long until a call would be made at once.
+    pub(crate) fn busy(&self) -> Duration {
+        self.budget.calls.borrow_mut().debt(self.cloud.time())
+    }
+
     async fn turn(&self, call: Call) {
         match call.limit() {
             CallLimit::Own => {}
@@ -133,6 +177,7 @@ impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
                 self.take(&self.budget.calls).await;
             }
             CallLimit::AlarmRead => self.take(&self.budget.alarm_reads).await,
+            CallLimit::ScheduleRead => self.take(&self.budget.schedule_reads).await,
         }
     }
 }
@@ -168,7 +213,6 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         GetAlias: alias(subject: &Subject) -> Option<AliasSnapshot>;
         CreateAlias: create_alias(subject: &Subject, desired: &Alias) -> AliasSnapshot;
         ListAliases: alias_names(function: &FunctionName) -> Vec<String>;
-        GetFunctionConfiguration: configuration(function: &FunctionName, version: Option<Version>) -> Configuration;
         GetFunction: code_in_s3(function: &FunctionName, version: Option<Version>) -> Option<String>;
         ListVersionsByFunction: versions(function: &FunctionName) -> Vec<Version>;
         GetProvisionedConcurrencyConfig: provisioned(subject: &Subject) -> bool;
@@ -193,6 +237,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         DescribeExecution: guard(execution: &str) -> Option<GuardSeen>;
         CreateSchedule: create_schedule(schedule: &ScheduleSpec) -> ();
         GetSchedule: schedule(name: &str) -> Option<ScheduleSeen>;
+        ListSchedules: disabled_schedules() -> Vec<ScheduleListed>;
         DeleteSchedule: delete_schedule(name: &str) -> ();
         GetMetricData: baseline(subject: &Subject, from: Time, to: Time, every: Duration) -> Vec<Baseline>;
         GetMetricData: signal_past(of: (&Subject, Version), signals: &[Signal], past: (Time, Time, Duration)) -> Vec<Vec<(Time, SignalCounts)>>;
@@ -210,6 +255,21 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         DescribeStackResources: stack_with(physical_id: &str) -> Option<StackResources>;
         DescribeStacks: root_stack(stack: &str) -> Option<String>;
         GetTemplate: template(stack: &str) -> Option<String>;
+    }
+
+    async fn configuration(&self, function: &FunctionName, version: Option<Version>) -> Result<Configuration, CloudError> {
+        let kept = self.budget.versions.as_ref().zip(version).map(|(versions, version)| (versions, (function.clone(), version)));
+        if let Some((versions, key)) = &kept
+            && let Some(known) = versions.borrow().get(key)
+        {
+            return Ok(known.clone());
+        }
+        self.turn(Call::GetFunctionConfiguration).await;
+        let read = self.cloud.configuration(function, version).await?;
+        if let Some((versions, key)) = kept.filter(|_| read.state == State::Active) {
+            versions.borrow_mut().insert(key, read.clone());
+        }
+        Ok(read)
     }
 
     async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Result<AliasSnapshot, CloudError> {
@@ -236,15 +296,15 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
 
     async fn alarms(&self, names: &[String], known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
         let send = async |names: Vec<String>| {
-            let mut found = Vec::new();
+            let mut found = BTreeMap::new();
             for some in names.chunks(ALARMS_A_READ) {
                 self.turn(Call::DescribeAlarms).await;
                 match self.cloud.alarms(some, known).await {
-                    Ok(Dated { answer, .. }) => found.extend(answer),
+                    Ok(Dated { answer, .. }) => found.extend(answer.into_iter().map(|alarm| (alarm.name.clone(), alarm))),
                     Err(error) => return vec![Err(error); names.len()],
                 }
             }
-            names.iter().map(|name| Ok(found.iter().find(|alarm| alarm.name == *name).cloned())).collect()
+            names.iter().map(|name| Ok(found.get(name).cloned())).collect()
         };
         let Dated { at, answer } = self.budget.alarms.ask((self.cloud, self.clock), names, known, send).await;
         let alarms = answer.into_iter().collect::<Result<Vec<_>, _>>()?;

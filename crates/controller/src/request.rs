@@ -15,7 +15,7 @@ use rollout::policy::Policy;
 use rollout::target::Subject;
 use rollout::timing::DEFAULT_BAKE;
 use rollout::turn::Turn;
-use rollout::{Schedule, Signal, Time, Version};
+use rollout::{Names, Schedule, Signal, Time, Version};
 
 use sha2::{Digest, Sha256};
 
@@ -78,7 +78,7 @@ pub struct Request {
     /// What to do about a rollout that is in progress already.
     pub takeover: TakeoverOptions,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
-    pub group: Vec<String>,
+    pub group: Names,
     /// How a stack's template is read.
     pub read_template: ReadTemplate,
     /// The alias that is put on the version that was stable, once another is promoted.
@@ -130,7 +130,7 @@ impl Request {
             turn: None,
             guard: None,
             takeover: TakeoverOptions::default(),
-            group: Vec::new(),
+            group: Names::default(),
             signals: Vec::new(),
             read_template: |text| serde_json::from_str(text).ok(),
             keep_previous: None,

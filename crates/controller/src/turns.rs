@@ -37,10 +37,22 @@ pub async fn continue_detached<C: Cloud, K: Clock>(
     interrupt: watch::Receiver<Interrupt>,
     tell: &mut dyn FnMut(&Event),
 ) -> Result<Continued, NotDetached> {
+    one_of(cloud, clock, (detached, detached.len()), (lasts, notice), identity, interrupt, tell).await
+}
+
+/// The same where so many functions, these among them, are continued at a time.
+pub(crate) async fn one_of<C: Cloud, K: Clock>(
+    cloud: &C,
+    clock: &K,
+    (detached, at_a_time): (&Detached, usize),
+    (lasts, notice): (Duration, Notice),
+    identity: Identity,
+    interrupt: watch::Receiver<Interrupt>,
+    tell: &mut dyn FnMut(&Event),
+) -> Result<Continued, NotDetached> {
     let mut requests = detached.requests(Turn::Tick(lasts))?;
-    let count = requests.len();
     for request in &mut requests {
-        (request.concurrent_rollouts, request.notice) = (count, notice);
+        (request.concurrent_rollouts, request.notice) = (at_a_time, notice);
     }
     let ticked = Box::pin(tick(cloud, clock, &requests, identity, interrupt, tell)).await;
     let over = ticked.iter().all(|(_, ticked)| matches!(ticked, Ticked::Ended(_) | Ticked::Idle(_)));

@@ -13,6 +13,7 @@ use crate::gate::Gate;
 use crate::group_tests::{as_noted, note as noted};
 use crate::health::{AlarmSeen, AlarmState, Health};
 use crate::memory::Memory;
+use crate::names::Names;
 use crate::note::{AfterPause, HookAttempt, Note, Owner, Pause, Phase, RolloutId, write_description};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{Entry, InsufficientData, OnInterrupt, Plan, Source};
@@ -52,7 +53,7 @@ pub(crate) fn plan() -> Plan {
         step_hook: None,
         post_hook: None,
         checks: Vec::new(),
-        group: Vec::new(),
+        group: Names::default(),
         signals: Vec::new(),
         gates: Vec::new(),
     }

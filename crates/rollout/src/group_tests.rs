@@ -23,7 +23,7 @@ pub(crate) fn group_plan(on_interrupt: OnInterrupt) -> Plan {
         schedule,
         bake: Duration::from_mins(1),
         policy: Policy { on_interrupt, ..Policy::default() },
-        group: vec!["a".into(), "b".into()],
+        group: vec!["a".into(), "b".into()].into(),
         ..plan()
     }
 }

@@ -49,6 +49,7 @@ pub mod health;
 pub mod hook;
 pub mod logged_error;
 pub mod memory;
+mod names;
 pub mod narrate;
 pub mod note;
 pub mod notify;
@@ -95,6 +96,8 @@ mod plan_tests;
 #[cfg(test)]
 mod signal_tests;
 #[cfg(test)]
+mod tally_tests;
+#[cfg(test)]
 mod template_tests;
 #[cfg(test)]
 mod timeline_tests;
@@ -103,6 +106,7 @@ mod wire_tests;
 
 pub use alias::Alias;
 pub use arn::Arn;
+pub use names::Names;
 pub use outcome::{Cause, Outcome, OutcomeKind, ReasonKind};
 pub use schedule::Schedule;
 pub use signal::Signal;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::gate::Gate;
+use crate::names::Names;
 use crate::note::{Owner, Phase, PlanHash, RolloutId};
 use crate::policy::Policy;
 pub use crate::policy::{Analysis, HookAnswer, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Preexisting};
@@ -97,8 +98,8 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
     /// All functions that are rolled out as one, this one among them; empty where it is alone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub group: Vec<String>,
+    #[serde(default, skip_serializing_if = "Names::is_empty")]
+    pub group: Names,
 }
 
 impl Deref for Plan {
@@ -233,7 +234,7 @@ impl Plan {
             ("step_hook", texts(step_hook)),
             ("post_hook", texts(post_hook)),
             ("code", texts(code)),
-            ("group", texts(group)),
+            ("group", texts(group.iter())),
         ];
         // What came later is no row where nothing was chosen.
         let signals = (!signals.is_empty()).then(|| ("signals", texts(&signals)));
@@ -252,7 +253,11 @@ impl Plan {
 
 /// Texts so that none can be taken for several: `6:errors,7:latency,`.
 fn texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> String {
-    texts.into_iter().flat_map(|text| [text.len().to_string(), ":".to_owned(), text.clone(), ",".to_owned()]).collect()
+    let mut whole = String::new();
+    for text in texts {
+        whole.extend([text.len().to_string().as_str(), ":", text, ","]);
+    }
+    whole
 }
 
 /// FNV-1a, 32 bits: the standard library's hashers promise nothing from one build to the next.

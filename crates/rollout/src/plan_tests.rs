@@ -63,7 +63,7 @@ const CHOICES: &[Choice] = &[
     (|plan| plan.step_hook = Some("check".into()), "step_hook=", "step_hook=5:check,", 0xe673_cc06),
     (|plan| plan.post_hook = Some("check".into()), "post_hook=", "post_hook=5:check,", 0x1987_85fc),
     (|plan| plan.source = Source::Update("abcd".into()), "code=", "code=4:abcd,", 0xd81a_b8eb),
-    (|plan| plan.group = vec!["hello".into(), "pricing".into()], "group=", "group=5:hello,7:pricing,", 0x63a7_78d7),
+    (|plan| plan.group = vec!["hello".into(), "pricing".into()].into(), "group=", "group=5:hello,7:pricing,", 0x63a7_78d7),
     (|plan| plan.checks = vec!["monitor".into()], "group=", "group=\nchecks=7:monitor,", 0x7e39_d450),
     (|plan| plan.signals = vec![signal("5xx=logs:status >= 500")], "group=", "group=\nsignals=30:3:5xx,4:logs,13:status >= 500,,", 0x2abd_129b),
     (

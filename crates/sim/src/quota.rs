@@ -23,6 +23,7 @@ impl Quotas {
             // A guess as well: those of EventBridge Scheduler are from 50 to 1,000, by Region, for each operation.
             "CreateSchedule" => ("schedule creations", 50.0),
             "GetSchedule" => ("schedule reads", 50.0),
+            "ListSchedules" => ("schedule lists", 50.0),
             "UpdateSchedule" => ("schedule updates", 50.0),
             "DeleteSchedule" => ("schedule deletions", 50.0),
             _ if lambda => ("control", 15.0),

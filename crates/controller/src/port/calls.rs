@@ -9,6 +9,8 @@ pub enum CallLimit {
     AliasRead,
     /// `DescribeAlarms`: nine a second in an account and Region, whoever asks.
     AlarmRead,
+    /// `GetSchedule`: from 50 to 1,000 a second, by Region.
+    ScheduleRead,
     /// A limit of its own, far from what a rollout uses: `CloudFormation`, `CloudWatch` and its logs, invocations.
     Own,
 }
@@ -84,7 +86,8 @@ calls! {
     PutEvents: "events:PutEvents", Own;
     GetCallerIdentity: "sts:GetCallerIdentity", Own;
     CreateSchedule: "scheduler:CreateSchedule", Own;
-    GetSchedule: "scheduler:GetSchedule", Own;
+    GetSchedule: "scheduler:GetSchedule", ScheduleRead;
+    ListSchedules: "scheduler:ListSchedules", Own;
     DeleteSchedule: "scheduler:DeleteSchedule", Own;
     DescribeStackResource: "cloudformation:DescribeStackResource", Own;
     DescribeStackResources: "cloudformation:DescribeStackResources", Own;

@@ -175,6 +175,9 @@ pub trait Cloud {
     /// The schedule of this name; `None` where there is none, or no group.
     fn schedule(&self, name: &str) -> impl Future<Output = Answer<Option<ScheduleSeen>>>;
 
+    /// All schedules that are disabled.
+    fn disabled_schedules(&self) -> impl Future<Output = Answer<Vec<ScheduleListed>>>;
+
     /// Deletes the schedule of this name. One that is gone already is success.
     fn delete_schedule(&self, name: &str) -> impl Future<Output = Answer<()>>;
 

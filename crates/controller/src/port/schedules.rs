@@ -1,4 +1,5 @@
-//! What invokes a function again and again while no process of canaryctl runs? One schedule of `EventBridge` Scheduler for each rollout.
+//! What invokes a function again and again while no process of canaryctl runs? One schedule of `EventBridge` Scheduler for each rollout, or one for
+//! all, which finds the others' contents in a list.
 
 use rollout::Time;
 
@@ -34,6 +35,8 @@ pub struct ScheduleSpec {
     pub role: String,
     /// What the function is given: JSON, at most 256 KB.
     pub input: String,
+    /// Whether it invokes the function by itself; else it only says what the clock's invocations are to continue.
+    pub enabled: bool,
     /// The same creation twice is one creation: 1 to 64 letters, digits, `-` and `_`.
     pub token: String,
 }
@@ -57,10 +60,21 @@ pub struct ScheduleSeen {
     pub input: String,
 }
 
+/// A schedule, as a list of them has it: without what its function is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleListed {
+    /// Its name in the group.
+    pub name: String,
+    /// When it was created, or changed last.
+    pub changed_at: Time,
+    /// The ARN of the function.
+    pub function: String,
+}
+
 impl ScheduleSeen {
-    /// Whether this is what `spec` asks for, and at work.
+    /// Whether this is what `spec` asks for.
     pub fn is(&self, spec: &ScheduleSpec) -> bool {
-        self.enabled
+        self.enabled == spec.enabled
             && (self.starts, self.ends) == (Some(spec.starts), Some(spec.ends))
             && (&self.function, &self.role, &self.input) == (&spec.function, &spec.role, &spec.input)
     }

@@ -29,7 +29,7 @@ fn plan(schedule: &str) -> Plan {
         pre_hook: Some("preHook".to_owned()),
         post_hook: Some("arn:aws:lambda:eu-west-1:123456789012:function:postHook".to_owned()),
         step_hook: None,
-        group: Vec::new(),
+        group: rollout::Names::default(),
         gates: Vec::new(),
         signals: Vec::new(),
         checks: Vec::new(),
