@@ -26,7 +26,7 @@ pub(crate) fn on<T>(name: &str, story: impl AsyncFnOnce(Stage) -> T) -> T {
 }
 
 /// The same, with invocations up to so many seconds late, and so many of them doubled.
-fn by<T>(name: &str, late: u64, doubles: f64, story: impl AsyncFnOnce(Stage) -> T) -> T {
+pub(crate) fn by<T>(name: &str, late: u64, doubles: f64, story: impl AsyncFnOnce(Stage) -> T) -> T {
     play(async {
         let settings = |settings: &mut sim::Settings| {
             settings.schedule_delay = Duration::ZERO..=Duration::from_secs(late);

@@ -17,6 +17,7 @@ mod error_lines;
 mod final_failures;
 mod first_deployment;
 mod gates;
+mod gathered;
 mod groups;
 mod groups_again;
 mod guard;

@@ -14,8 +14,8 @@ use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, 
 use controller::GuardExecution;
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, BusEvent, Call, Cloud, Code, Configuration, Dated, EventSource, Failure,
-    FunctionUrl, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm, PairCounts,
-    Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, TopicMessage, VersionPair, Watch, Write,
+    FunctionUrl, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogLine, LogQuery, LogRows, LogSpan, ManagedAlarm,
+    PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, TopicMessage, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -442,6 +442,10 @@ impl Cloud for Aws {
 
     async fn stop_query(&self, id: &str) -> Answer<()> {
         self.logs().stop_query().query_id(id).send().await.map(drop).map_err(failed(Call::StopQuery))
+    }
+
+    async fn log_lines(&self, span: &LogSpan) -> Answer<Vec<LogLine>> {
+        self.read_log(span).await
     }
 
     async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Answer<InvocationResult> {
