@@ -18,7 +18,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::thread;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use tracing::Level;
 use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -26,6 +26,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::cli::common::Common;
+use crate::cli::tips::with_tip;
 use crate::commands::{Cli, Command};
 use crate::error::Failure;
 use crate::ui::print::{LogLines, print_error};
@@ -50,9 +51,11 @@ fn typed(args: Vec<OsString>) -> ExitCode {
     if args.len() < 2 && lambda::is_runtime() {
         return ExitCode::from(on_runtime(lambda::run()));
     }
-    let cli = match Cli::try_parse_from(args) {
+    let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let cli = match Cli::grouped().try_get_matches_from(args).and_then(|found| Cli::from_arg_matches(&found)) {
         Ok(cli) => cli,
         Err(error) => {
+            let error = with_tip(error, Cli::command(), &words);
             // Help and version go to stdout and are no error; clap knows which is which.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));

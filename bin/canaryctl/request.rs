@@ -142,9 +142,7 @@ fn schedule(args: &Rollout, located: &Located) -> Result<Schedule, Failure> {
             (None, None) => String::new(),
         };
         Failure::usage(format!(
-            "no schedule given{file}\n  hint: `canaryctl rollout {} --type Canary10Percent5Minutes`, \
-             or `--steps 1,5,25,50 --every 5m`, or `--type AllAtOnce`",
-            located.subject
+            "no schedule given{file}\n  hint: add `--type Canary10Percent5Minutes`, `--steps 1,5,25,50 --every 5m` or `--type AllAtOnce`"
         ))
     })
 }

@@ -95,7 +95,7 @@ fn the_last_ten_lines_say_it_all_for_every_exit_code() {
     });
     // What was typed wrongly never becomes a rollout.
     let output = expect(run("rollout hello --region us-east-1"), 2, "");
-    let error = "error: no schedule given\n  hint: `canaryctl rollout hello:live --type";
+    let error = "error: no schedule given\n  hint: add `--type Canary10Percent5Minutes`";
     assert!(text(&output).starts_with(error), "{}", text(&output));
 }
 

@@ -128,7 +128,13 @@ fn the_guide_is_in_the_binary() {
     for (name, page) in pages().iter().filter(|(name, _)| name != "README") {
         assert!(listed.contains(&format!("canaryctl guide {name} ")), "{name}: {listed}");
         let shown = run(&format!("guide {name}"));
-        assert_eq!(String::from_utf8_lossy(&shown.stdout), *page);
+        // A link is its label.
+        let names = pages().into_iter().map(|(name, _)| name).chain(["reference".to_owned()]);
+        let unlinked = names.fold(page.clone(), |text, to| {
+            let label = format!("`canaryctl guide {to}`");
+            text.replace(&format!("[{label}]({to}.md)"), &label)
+        });
+        assert_eq!(String::from_utf8_lossy(&shown.stdout), unlinked);
         let readme = fs::read_to_string(home().join("../../../README.md")).unwrap();
         assert!(readme.contains(&format!("bin/canaryctl/guide/{name}.md")), "{name}");
     }
@@ -136,7 +142,12 @@ fn the_guide_is_in_the_binary() {
         let file = fs::read_to_string(home().join("../../hook-adapter").join(name)).unwrap();
         assert_eq!(String::from_utf8_lossy(&run(&format!("guide {name}")).stdout), file);
     }
-    expect(run("guide nothing"), 2, "the guide has no page `nothing`\n  hint: install, first-rollout, project");
+    expect(run("guide terraform"), 0, "canaryctl guide stacks             Terraform");
+    expect(
+        run("guide cucumber"),
+        2,
+        "the guide has no page `cucumber`, and no page has the word\n  hint: `canaryctl guide` lists the pages",
+    );
 }
 
 #[test]

@@ -81,6 +81,9 @@ fn without_a_name_all_of_the_file_become_final_as_one() {
     let last: Value = serde_json::from_str(read("all.jsonl").lines().last().unwrap()).unwrap();
     assert_eq!((&last["type"], &last["exit_code"]), (&"group_outcome".into(), &0.into()));
     expect(folder.offline("replay all.jsonl"), 0, "✔ PROMOTED   all 3 functions");
+    // A look shows all of them; watched is one.
+    expect_all(folder.run(&served, "status"), 0, &["orders:live", "mails:live", "bills:live"]);
+    expect(folder.run(&served, "status --watch"), 2, "`--watch` shows one rollout");
     // Once more there is nothing to do.
     let again = folder.run(&served, "rollout --poll 500ms --analysis off");
     expect(again, 0, "✔ NOTHING TO ROLL OUT   3 functions: traffic unchanged");

@@ -236,6 +236,22 @@ fn a_version_that_failed_is_refused_before_and_after_it_has_a_number() {
     });
 }
 
+#[test]
+fn a_plan_says_that_publishing_gives_a_rejected_version_again() {
+    play_on("hello", async |stage| {
+        stage.rollout(short()).await.exits(0);
+        stage.rollback(None).await;
+        let found = planned(&stage, &short()).await;
+        let expected = "`$LATEST` has not changed since it was published as 42: 42 was rejected before: rolled back manually";
+        assert!(found.problems.iter().any(|problem| problem.text == expected), "{:?}", found.problems);
+        let mut again = short();
+        again.policy.again = true;
+        assert_eq!(planned(&stage, &again).await.problems, []);
+        stage.with(|world| world.set_environment("hello", &[("SIM_BODY", "mended")]).unwrap());
+        assert_eq!(planned(&stage, &short()).await.problems, []);
+    });
+}
+
 /// What `plan` finds.
 async fn planned(stage: &Stage, request: &Request) -> controller::Preflight {
     let Identity { id, owner } = identity();

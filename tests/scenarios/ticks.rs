@@ -19,7 +19,11 @@ fn detached(request: Request) -> Request {
 }
 
 async fn begun(stage: &Stage, request: Request) {
-    stage.rollout(detached(request)).await.exits_as(0, "detached");
+    stage
+        .rollout(detached(request))
+        .await
+        .exits_as(0, "detached")
+        .says("run `canaryctl tick hello:Live` with the same options once a minute");
 }
 
 /// How often hooks were asked.

@@ -7,4 +7,5 @@ pub(crate) mod config_args;
 mod policy_args;
 pub(crate) mod rollout;
 pub(crate) mod team_args;
+pub(crate) mod tips;
 pub(crate) mod values;

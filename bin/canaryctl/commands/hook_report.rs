@@ -14,7 +14,7 @@ use crate::target::needs::Needs;
 use crate::target::resolve::locate;
 use crate::ui::print::print_result;
 
-/// Commands for hooks and the jobs that they start
+/// Report the result of a hook that answered `InProgress`
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -52,8 +52,8 @@ pub(crate) fn run(args: &Init) -> Result<u8, Failure> {
         }
         Some((name, Format::Canary)) => print(&format!("`{name}` already exists and was not changed\n")),
         Some((name, _)) => print(&format!(
-            "`{name}` has the settings already: no canary.yml is needed\n  next      canaryctl plan {}    \
-             canaryctl import > canary.yml  (to replace it)\n",
+            "`{name}` has the settings already: no canary.yml is needed\n  next      canaryctl plan {}\n            \
+             canaryctl import > canary.yml   (to replace it)\n",
             subjects.first().map_or_else(|| "FUNCTION".to_owned(), typed)
         )),
         None => print(&written(&subjects)?),
@@ -82,7 +82,7 @@ fn written(subjects: &[Subject]) -> Result<String, Failure> {
             Failure::unexpected(format!("cannot write `{FILE}`: {error}"))
         }
     })?;
-    Ok(format!("wrote {FILE}\n  next      canaryctl plan {}    canaryctl rollout {}\n", typed(first), typed(first)))
+    Ok(format!("wrote {FILE}\n  next      canaryctl plan {}\n            canaryctl rollout {}\n", typed(first), typed(first)))
 }
 
 fn typed(subject: &Subject) -> String {

@@ -30,6 +30,8 @@ pub(crate) mod tick;
 mod wait;
 mod watch;
 
+use std::fmt::Write;
+
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::adopt::Adopt;
@@ -77,6 +79,34 @@ Try it without AWS:  canaryctl rollout hello --simulate"
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// The commands by what people come for.
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Roll out", &["rollout", "plan", "status"]),
+    ("Stop, wait, continue", &["rollback", "abort", "pause", "resume", "promote", "tick"]),
+    ("Set up", &["guide", "init", "adopt", "import", "doctor", "iam-policy", "pin", "guard", "controller", "completions"]),
+    ("Look back", &["explain", "logs", "analyze", "replay", "verify"]),
+    ("For scripts and tests", &["hook", "stack", "schema", "simulate", "man"]),
+];
+
+impl Cli {
+    /// The command line, with the list of commands in groups.
+    pub(crate) fn grouped() -> clap::Command {
+        let command = Self::command();
+        let mut list = String::new();
+        for (title, names) in GROUPS {
+            // Writing to a string does not fail.
+            let _ = write!(list, "\n{title}:\n");
+            for name in names {
+                let about = command.find_subcommand(name).and_then(clap::Command::get_about).map(ToString::to_string);
+                let _ = writeln!(list, "  {name:<12} {}", about.unwrap_or_default());
+            }
+        }
+        let template =
+            format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{list}\nOptions:\n{{options}}{{after-help}}");
+        command.help_template(template)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -214,6 +244,15 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_in_one_group() {
+        let mut listed: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| *names).copied().collect();
+        let command = Cli::command();
+        let mut there: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        (listed.sort_unstable(), there.sort_unstable());
+        assert_eq!(listed, there);
     }
 
     #[test]

@@ -85,6 +85,7 @@ fn is_shown(arg: &Arg) -> bool {
 fn option(arg: &Arg) -> String {
     let names = arg.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     match arg.get_long() {
+        Some(long) if arg.is_require_equals_set() => format!("--{long}[=<{names}>]"),
         Some(long) if arg.get_action().takes_values() => format!("--{long} <{names}>"),
         Some(long) => format!("--{long}"),
         None => names,

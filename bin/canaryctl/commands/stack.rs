@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::session::{self, Session};
 use crate::ui::print::{print_json, print_out};
 
-/// Commands that read a deployed CloudFormation stack
+/// Read where a deployed CloudFormation stack has an alias: for deploy tools
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -13,10 +13,12 @@ use super::watch::{self, Watching};
 use crate::cli::common::{Common, Output};
 use crate::error::Failure;
 use crate::target::needs::Needs;
-use crate::target::resolve::locate;
+use crate::target::resolve::{Located, locate_all};
 use crate::ui::print::{print_json, print_out};
 
 /// Show the state of an alias, and what to do next
+///
+/// Without a function, of all functions in the configuration file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,7 +27,7 @@ Examples:
   canaryctl status hello:live --output json")]
 pub(crate) struct Status {
     /// The function: `hello`, `hello:live`, an ARN, or its key in the configuration file
-    #[arg(value_name = "FUNCTION[:ALIAS]", required_unless_present = "simulate")]
+    #[arg(value_name = "FUNCTION[:ALIAS]")]
     pub(crate) function: Option<String>,
     /// Watch the rollout in progress until it ends, wherever it runs: a live view, or one line per change in a pipe; changes nothing
     #[arg(long)]
@@ -40,11 +42,22 @@ pub(crate) struct Status {
 }
 
 pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
-    let located = locate(args.function.as_deref(), &args.common, Needs::NameInAnIncident).await?;
+    let (located, missing) = locate_all(args.function.as_deref(), &[], &args.common, Needs::NameInAnIncident).await?;
+    if args.watch && located.len() != 1 {
+        return Err(Failure::usage("`--watch` shows one rollout\n  hint: name the function"));
+    }
+    let mut code = if missing > 0 { 3 } else { 0 };
+    for located in &located {
+        code = code.max(show(&args, located).await?);
+    }
+    Ok(code)
+}
+
+async fn show(args: &Status, located: &Located) -> Result<u8, Failure> {
     let (subject, aws, output) = (&located.subject, &located.session.aws, args.common.output);
     let alias = aws.alias(subject).await?.map(|held| held.alias);
     if args.watch
-        && let Some(code) = watch::run(&located, alias.as_ref(), &args.watching, output).await?
+        && let Some(code) = watch::run(located, alias.as_ref(), &args.watching, output).await?
     {
         return Ok(code);
     }

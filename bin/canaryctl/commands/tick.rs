@@ -22,7 +22,7 @@ use crate::{multi, session, signals};
 
 /// Do what is due in a rollout in progress, and exit: for cron, or a scheduled CI job
 ///
-/// Continues what `rollout --detach ticks` began: reads the alarms, counts the invocations, shifts the next step if it is due, rolls back if
+/// Continues what `rollout --detach=ticks` began: reads the alarms, counts the invocations, shifts the next step if it is due, rolls back if
 /// the new version is worse, then exits and says what comes next. Run it once a minute with the same options as `rollout`; two at the same
 /// time do no harm. It never begins a rollout. A rollout whose process has stopped is continued once its lease has expired. The exit code
 /// is 0 while the rollout is in progress, and the rollout's own when this turn ends it.

@@ -134,7 +134,7 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, needs: Needs
     let project = match common.config.project(common.region.as_deref(), scenario.is_some(), needs.limit()).await {
         Err(failure) if needs.in_an_incident() => {
             let subject = session::subject(function, common)?;
-            print_error(&format!("{}\nusing the name as typed: {subject}", failure.message));
+            print_info(&format!("warning: {}\nusing the name as typed: {subject}\n", failure.message));
             None
         }
         project => project?,
@@ -209,7 +209,7 @@ impl Asked<'_> {
             let same = || session::subject(self.function, common).is_ok_and(|typed| typed == subject);
             let what = if as_typed || same() { "using the name as typed" } else { "using what the file says" };
             let region = if readable.region { "" } else { " (the Region is not the file's: `--region` sets it)" };
-            print_error(&format!("the configuration file has problems\n{wrong}\n{what}: {subject}{region}"));
+            print_info(&format!("warning: the configuration file has problems\n{wrong}\n{what}: {subject}{region}\n"));
         }
         if readable.name {
             print_settings(common, &said, &subject);
@@ -249,7 +249,9 @@ impl Asked<'_> {
             }
         }
         if let Some(problems) = hidden {
-            print_error(&format!("the configuration file has problems\n{problems}\nusing the name as typed: {subject}"));
+            print_info(&format!(
+                "warning: the configuration file has problems\n{problems}\nusing the name as typed: {subject}\n"
+            ));
         }
         let region = project.region.as_ref().map(|region| region.value.clone()).filter(|_| needs.in_an_incident());
         self.as_typed(subject, region, Some(problem)).await
@@ -273,6 +275,9 @@ async fn locate_in_project(only: &[String], common: &Common, needs: Needs<'_>) -
     let project = common.config.project(common.region.as_deref(), scenario.is_some(), needs.limit()).await?;
     let Some(project) = project else {
         let hint = "name a function, or run this in a directory with a `canary.yml`";
+        if common.config.no_config {
+            return Err(Failure::usage("no function given, and `--no-config` reads no file\n  hint: name a function"));
+        }
         return Err(no_file("no function given, and there is no configuration file in the working directory", hint));
     };
     if let Some(problems) = typed_in_vain(&project).or_else(|| needs.stopped_by_any(&project, only)) {

@@ -78,10 +78,11 @@ class Binary {
         reject(new this.plugin.serverless.classes.Error(missing(this.command, error), 'CANARYCTL'));
       });
       child.on('close', (code, signal) => {
-        quiet();
         const status = signal ? 128 + os.constants.signals[signal] : Number(code);
         // At a signal the framework has ended all but its process, and takes an error for a fault of its own: nothing more is to be done.
+        // It goes on listening meanwhile: one more signal would end the process without the exit code.
         if (sent) process.exit(status);
+        quiet();
         resolve({ code: status });
       });
     });

@@ -191,9 +191,14 @@ fn explain<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     let Some(source) = error.source() else { return error.to_string() };
     match causes(source).find_map(|cause| cause.downcast_ref::<CredentialsError>()) {
         Some(CredentialsError::CredentialsNotLoaded(_)) => NO_CREDENTIALS.to_owned(),
-        Some(error) => format!("no AWS credentials: {}", chain(error.source().unwrap_or(error))),
+        Some(error) => no_credentials(&chain(error.source().unwrap_or(error))),
         None => with_hint(chain(source)),
     }
+}
+
+/// That there are no credentials, what to do, and why.
+pub(crate) fn no_credentials(why: &str) -> String {
+    format!("no AWS credentials (set AWS_PROFILE, or log in with `aws sso login`): {why}")
 }
 
 /// Certificates that are not trusted are those of a proxy, as a rule. Only the TLS library's words tell them from its other errors: its
@@ -360,7 +365,8 @@ mod tests {
     fn missing_credentials_are_said_plainly() {
         let none = CredentialsError::not_loaded("no providers in chain provided credentials");
         let expired = CredentialsError::provider_error("the SSO session has expired");
-        for (cause, message) in [(none, NO_CREDENTIALS), (expired, "no AWS credentials: the SSO session has expired")] {
+        let said = no_credentials("the SSO session has expired");
+        for (cause, message) in [(none, NO_CREDENTIALS), (expired, said.as_str())] {
             let error = failed("GetAlias")(Failed::dispatch_failure(ConnectorError::other(cause.into(), None)));
             assert_eq!((error.failure, error.message.as_str()), (Failure::Unsigned, message));
         }

@@ -13,7 +13,7 @@ use rollout::Arn;
 use serde_json::{Value, json};
 
 use crate::connect::Aws;
-use crate::error::{refused, unreadable, without_code};
+use crate::error::{no_credentials, refused, unreadable, without_code};
 use crate::http_hook::Outgoing;
 
 /// Which service is called where, and how.
@@ -82,7 +82,7 @@ impl Aws {
         let name = to.call.name();
         let unsigned = |why: String| without_code(Failure::Unsigned, name, why);
         let provider = self.config.credentials_provider().ok_or_else(|| unsigned("no AWS credentials".to_owned()))?;
-        let found = provider.provide_credentials().await.map_err(|error| unsigned(format!("no AWS credentials: {error}")))?;
+        let found = provider.provide_credentials().await.map_err(|error| unsigned(no_credentials(&error.to_string())))?;
         let identity = found.into();
         let params = v4::SigningParams::builder()
             .identity(&identity)

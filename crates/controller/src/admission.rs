@@ -63,7 +63,8 @@ pub(crate) async fn enter<C: Cloud, K: Clock>(
             }
             let lease = note.lease.unwrap_or(now);
             if lease_holder.is_none() {
-                let waits = format!("{}: resuming then, unless it does", under_way(&request.subject, &note));
+                let waits =
+                    format!("{}: resuming then, unless it does; `--take-over` does not wait", under_way(&request.subject, &note));
                 sink.emit(now, EventKind::HoldingStep { why: waits });
             }
             lease_holder = Some(note);

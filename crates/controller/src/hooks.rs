@@ -335,7 +335,7 @@ fn judge(reply: &InvocationResult, any: bool) -> Judged {
             Judged::Failed(format!("it answered the status `{}`\n  hint: {hint}{}", short(other), tail(&reply.log)))
         }
         None => {
-            let hint = "\n  hint: return {\"status\":\"Succeeded\"} or {\"status\":\"Failed\",\"reason\":…}, or pass `--hook-answer any`";
+            let hint = "\n  hint: return {\"status\":\"Succeeded\"} or {\"status\":\"Failed\",\"reason\":…}, or pass `--hook-answer any`; one written for CodeDeploy: `canaryctl guide hooks`";
             let hint = legacy_hint(&text, &reply.log).unwrap_or_else(|| hint.to_owned());
             Judged::Failed(format!("it answered without a status: {}{hint}{}", short(&text), tail(&reply.log)))
         }

@@ -17,7 +17,7 @@ pub enum Alarm {
     Name(String),
     /// One that exists, by its id in the project's stack.
     LogicalId(String),
-    /// One that canaryctl creates and deletes.
+    /// One that canaryctl creates and updates.
     Definition(Box<Definition>),
 }
 
@@ -97,7 +97,7 @@ keys! {
         "logicalId" logical_id: String,
         /// The metric's namespace [default: `AWS/Lambda`].
         "namespace" namespace: String,
-        /// The metric of a managed alarm, which canaryctl creates and deletes.
+        /// The metric of a managed alarm, which canaryctl creates and updates, and never deletes.
         "metric" metric: String,
         /// `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount` or a percentile such as `p99` [default: `Sum`].
         "statistic" statistic: String,

@@ -15,6 +15,18 @@ use project::{File, Format, Lookup, Project, template_json};
 use rollout::template::{Movement, overall, verdicts};
 
 #[test]
+fn hooks_that_were_written_for_codedeploy_are_named() {
+    let notes = |preference: &str| {
+        let text = format!(
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties:\n      AutoPublishAlias: live\n      DeploymentPreference: {preference}\n"
+        );
+        handover("template.yaml", &text).notes.concat()
+    };
+    assert!(notes("{Type: AllAtOnce, Hooks: {PreTraffic: !Ref Pre}}").contains("canaryctl guide hooks"));
+    assert!(!notes("{Type: AllAtOnce}").contains("canaryctl guide hooks"));
+}
+
+#[test]
 fn a_function_of_sam_changes_two_lines() {
     becomes(
         "template.yaml",

@@ -98,7 +98,7 @@ impl Block {
         shown.extend(rows("logs", &self.logged.iter().flat_map(within).collect::<Vec<_>>()));
         shown.extend(self.exposed.iter().flat_map(|text| rows("exposed", &within(text))));
         shown.extend(rows("now", &within(&self.now)));
-        shown.extend(rows("next", &next(&self.next, width)));
+        shown.extend(rows("next", &self.next));
         shown
     }
 }
@@ -110,9 +110,6 @@ const SPENT_AT: usize = 56;
 const TEXT_AT: usize = 12;
 
 const WHY_LINES: usize = 4;
-
-/// How wide commands side by side may be.
-const SIDE_BY_SIDE: usize = 90;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Verdict {
@@ -150,8 +147,16 @@ fn verdict(story: &Story, ending: &RolloutSummary) -> Verdict {
         OutcomeKind::RolledBack => (Tone::Bad, "ROLLED BACK", stays),
         OutcomeKind::Superseded => (Tone::Bad, "SUPERSEDED", format!("another owner has {subject}")),
         OutcomeKind::LeftInProgress => (Tone::Warn, "LEFT IN PROGRESS", format!("{subject}: {candidate} keeps {keeps}")),
-        OutcomeKind::Detached => {
+        OutcomeKind::Detached if story.scheduled => {
             (Tone::Good, "DETACHED", format!("{subject}: {candidate} has {keeps}; the rollout continues without this process"))
+        }
+        OutcomeKind::Detached => {
+            let tick = format!("`canaryctl tick {subject}` with the same options");
+            (
+                Tone::Good,
+                "DETACHED",
+                format!("{subject}: {candidate} has {keeps}; run {tick} once a minute: nothing else continues it"),
+            )
         }
         OutcomeKind::RollbackUnconfirmed => (Tone::Bad, "ROLLBACK NOT CONFIRMED", format!("{subject}: page someone")),
         OutcomeKind::Failed | OutcomeKind::Unknown(_) => (Tone::Bad, "FAILED", subject),
@@ -253,12 +258,6 @@ fn is_marked(story: &Story, ending: &RolloutSummary) -> bool {
     // A failure before the candidate had traffic says nothing about the candidate.
     let failed = story.share.is_some() && story.rollback.is_some_and(|(_, cause)| cause.rejects());
     by_a_person || failed
-}
-
-fn next(commands: &[String], width: Option<usize>) -> Vec<String> {
-    let together = commands.join("    ");
-    let room = width.map_or(SIDE_BY_SIDE, |width| width.saturating_sub(TEXT_AT).min(SIDE_BY_SIDE));
-    if Line::plain(together.as_str()).width() <= room { vec![together] } else { commands.to_vec() }
 }
 
 fn rows(word: &str, texts: &[String]) -> Vec<Line> {

@@ -85,7 +85,7 @@ fn verdict(outcome: &GroupOutcome) -> Verdict {
     let (tone, word, sentence) = match outcome.exit_code {
         0 if count(OutcomeKind::Detached) > 0 => {
             let detached = functions(count(OutcomeKind::Detached));
-            (Tone::Good, "DETACHED", format!("{detached}: the rollout continues without this process"))
+            (Tone::Good, "DETACHED", format!("{detached}: the rollout continues by turns, without this process"))
         }
         0 if promoted == 0 => (Tone::Good, "NOTHING TO ROLL OUT", format!("{every}: traffic unchanged")),
         0 if promoted == all => (Tone::Good, "PROMOTED", format!("all {every} are on their new versions")),

@@ -58,6 +58,8 @@ pub(crate) struct Story {
     pub(crate) alias: String,
     pub(crate) started: Option<(Time, Started)>,
     pub(crate) claimed: bool,
+    /// Whether a schedule continues it where no process does.
+    pub(crate) scheduled: bool,
     pub(crate) candidate: Option<Version>,
     pub(crate) ready: bool,
     pub(crate) created: bool,
@@ -89,6 +91,7 @@ impl Story {
         match &event.what {
             EventKind::Started(started) => self.start(event.at, started),
             EventKind::Acquired { .. } => self.claimed = true,
+            EventKind::Scheduled(_) => self.scheduled = true,
             EventKind::Published { version } => self.candidate = Some(*version),
             EventKind::VersionReady { version, .. } => {
                 self.candidate = Some(*version);

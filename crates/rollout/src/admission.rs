@@ -78,7 +78,7 @@ fn live(subject: &Subject, note: &Note, plan: PlanHash, takeover: TakeoverOption
         return no(
             format!(
                 "{}, a first deployment: it cannot be superseded because there is no stable version",
-                under_way(subject, note)
+                in_progress(subject, note, now)
             ),
             "run the same command again to finish it".to_owned(),
         );
@@ -88,7 +88,7 @@ fn live(subject: &Subject, note: &Note, plan: PlanHash, takeover: TakeoverOption
     }
     if note.plan != Some(plan) && !takeover.replan {
         return no(
-            format!("{}, with a different plan", under_way(subject, note)),
+            format!("{}, with a different plan", in_progress(subject, note, now)),
             format!(
                 "run the original command again to resume it; `--replan` resumes it with this plan, `--supersede` starts a new rollout in its place, `canaryctl rollback {subject}` ends it"
             ),
@@ -98,6 +98,22 @@ fn live(subject: &Subject, note: &Note, plan: PlanHash, takeover: TakeoverOption
     match note.lease {
         Some(until) if now < until && !takeover.take_over => Admission::Wait { note: note.clone(), until },
         Some(_) | None => way,
+    }
+}
+
+/// A rollout whose owner may be gone: who has the alias, or that nobody drives it.
+fn in_progress(subject: &Subject, note: &Note, now: Time) -> String {
+    match note.lease.filter(|lease| *lease <= now && note.owner != detached_owner(note.id)) {
+        Some(lease) => {
+            let unowned = Note { lease: None, ..note.clone() };
+            format!(
+                "{}: abandoned at {}, when the lease of process {} ended",
+                under_way(subject, &unowned),
+                clock(lease),
+                note.owner
+            )
+        }
+        None => under_way(subject, note),
     }
 }
 
@@ -167,6 +183,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_rollout_whose_lease_has_ended_is_not_said_to_be_driven() {
+        let words = |lease| match way(&AliasState::Running(note(Some(lease), 2)), TakeoverOptions::default()) {
+            Admission::No { why, .. } => why,
+            other => panic!("{other:?}"),
+        };
+        assert!(words(NOW.as_secs() + 60).contains("driven by process"));
+        let gone = words(NOW.as_secs() - 60);
+        assert!(gone.contains("abandoned at") && !gone.contains("driven by"), "{gone}");
     }
 
     #[test]

@@ -52,7 +52,8 @@ pub(crate) async fn versions<C: Cloud>(cloud: &C, request: &Request, found: &Pre
         (Some((what, candidate)), version) => {
             out.mismatch = continued(cloud, request, &what, candidate, version).await;
             let adopts = matches!(found.plan.entry, Entry::Adopt(_));
-            out.problems.extend(known_bad(found, candidate).filter(|_| adopts && !request.again));
+            let rejected = rejects(found, candidate).filter(|_| adopts && !request.again);
+            out.problems.extend(rejected.map(|cause| rejected_before(candidate, cause)));
         }
         (None, _) if found.resumes.is_some() => {}
         (None, Some(version)) => by_number(cloud, request, found, version, &mut out).await,
@@ -98,14 +99,14 @@ async fn by_number<C: Cloud>(cloud: &C, request: &Request, found: &Preflight, ve
             out.problems.push(problem.hint(format!("`{list}` lists the existing versions")));
         }
     }
-    out.problems.extend(known_bad(found, version).filter(|_| !request.again));
+    let rejected = rejects(found, version).filter(|_| !request.again);
+    out.problems.extend(rejected.map(|cause| rejected_before(version, cause)));
 }
 
-/// What the note on the alias, whatever else it says, knows against a version.
-fn known_bad(found: &Preflight, version: Version) -> Option<Problem> {
+/// Why the note on the alias, whatever else it says, rejects a version.
+fn rejects(found: &Preflight, version: Version) -> Option<Cause> {
     let NoteParse::Note(note) = found.alias.as_ref()?.noted() else { return None };
-    let rejected = note.rejected.iter().find(|rejected| rejected.version == version)?;
-    Some(rejected_before(version, rejected.cause))
+    note.rejected.iter().find(|rejected| rejected.version == version).map(|rejected| rejected.cause)
 }
 
 pub(crate) fn rejected_before(version: Version, cause: Cause) -> Problem {
@@ -192,34 +193,44 @@ pub async fn last_version<C: Cloud>(cloud: &C, request: &Request, found: &mut Pr
     if !found.read || found.lease_holder.is_some() || !publishes {
         return;
     }
-    match failed_last(cloud, request, found.plan.stable).await {
-        Ok(None) => {}
-        Ok(Some((text, false))) => found.warnings.push(text),
-        Ok(Some((text, true))) => {
-            let text = format!("{text}; nothing has changed since, so that publishing gives it again");
-            found.problems.push(Problem::new(text).hint("change what failed in the code or the settings"));
-        }
-        Err((call, error)) => found.callers.unseen.push(unseen("the version that was published last", call, &error)),
+    if let Err((call, error)) = judge_last(cloud, request, found).await {
+        found.callers.unseen.push(unseen("the version that was published last", call, &error));
     }
 }
 
-/// That the version published last is Failed, and whether it is what publishing would give.
-async fn failed_last<C: Cloud>(
-    cloud: &C,
-    request: &Request,
-    stable: Option<Version>,
-) -> Result<Option<(String, bool)>, (Call, CloudError)> {
+/// Whether the version published last is Failed or was rejected, which matters most where publishing would give it again.
+async fn judge_last<C: Cloud>(cloud: &C, request: &Request, found: &mut Preflight) -> Result<(), (Call, CloudError)> {
     let function = &request.subject.function;
     let versions = cloud.versions(function).await.map_err(|error| (Call::ListVersionsByFunction, error))?;
-    let Some(last) = versions.last().copied().filter(|last| Some(*last) != stable) else { return Ok(None) };
+    let Some(last) = versions.last().copied().filter(|last| Some(*last) != found.plan.stable) else { return Ok(()) };
     let read =
         async |version| cloud.configuration(function, version).await.map_err(|error| (Call::GetFunctionConfiguration, error));
     let published = read(Some(last)).await?;
-    let State::Failed(why) = &published.state else { return Ok(None) };
+    let rejected = rejects(found, last).filter(|_| !request.again);
+    let failed = if let State::Failed(why) = &published.state { Some(why) } else { None };
+    if rejected.is_none() && failed.is_none() {
+        return Ok(());
+    }
     let latest = read(None).await?;
     let made_of = |of: &Configuration| (of.code_sha256.clone(), of.role.clone(), of.dead_letter.clone(), of.frozen.clone());
     let unchanged = request.code.is_none() && made_of(&published) == made_of(&latest);
-    Ok(Some((format!("the version published last, {last}, is Failed: {why}"), unchanged)))
+    if let Some(why) = failed {
+        let text = format!("the version published last, {last}, is Failed: {why}");
+        if unchanged {
+            let text = format!("{text}; nothing has changed since, so that publishing gives it again");
+            found.problems.push(Problem::new(text).hint("change what failed in the code or the settings"));
+        } else {
+            found.warnings.push(text);
+        }
+    } else if unchanged && let Some(cause) = rejected {
+        let Problem { text, hint, command } = rejected_before(last, cause);
+        found.problems.push(Problem {
+            text: format!("`$LATEST` has not changed since it was published as {last}: {text}"),
+            hint,
+            command,
+        });
+    }
+    Ok(())
 }
 
 /// What to do about two versions that cannot share an alias.

@@ -93,6 +93,9 @@ impl Function<'_> {
             "`Enabled: false` keeps CodeDeploy from shifting the alias at each deploy, and removes its application and deployment groups; \
              canaryctl still reads schedule, alarms and hooks from `DeploymentPreference`",
         );
+        if [own, global].iter().any(|preference| !none(&preference["Hooks"])) {
+            plan.note(HOOKS);
+        }
     }
 
     /// Removes a key with which a deploy publishes a version or deletes one.
@@ -127,6 +130,8 @@ impl Function<'_> {
     }
 }
 
+const HOOKS: &str = "`Hooks` were written for CodeDeploy: wrap each hook so that its answer reaches canaryctl (`canaryctl guide hooks`); \
+                     without that the first rollout ends with exit code 11";
 const GLOBALS: [&str; 2] = ["Globals", "Function"];
 const HASH: &str = "AutoPublishCodeSha256";
 const PREFERENCE: &str = "DeploymentPreference";
