@@ -39,6 +39,7 @@ pub(crate) struct ControllerTemplate {
 
 /// What the controller is called, and what it may do.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Reached {
     /// A function whose detached rollouts it continues: `hello` for all its aliases, `hello:live`, or an ARN
     #[arg(value_name = "FUNCTION[:ALIAS]", required = true)]
@@ -61,7 +62,7 @@ pub(crate) struct Reached {
     /// A topic or a bus that rollouts notify: `sns:TOPIC_ARN`, or `events:BUS`; may be given several times
     #[arg(long = "rollout-notify", value_name = "TARGET")]
     notified_of_rollouts: Vec<Recipient>,
-    /// The architecture that canaryctl in the ZIP file or the image was built for [default: x86_64; `install` reads it from the binary]
+    /// The architecture that canaryctl in the ZIP file or the image was built for [default: that of the binary, else `x86_64`]
     #[arg(long, value_name = "NAME", value_enum)]
     pub(crate) architecture: Option<Architecture>,
     /// Also have the guard in the template, for the same functions

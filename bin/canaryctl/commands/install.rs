@@ -351,8 +351,7 @@ pub(crate) async fn uninstall(args: Uninstall) -> Result<u8, Failure> {
 
 /// Shows what would be done and asks; an error where the answer is not yes, or where there is no terminal to ask in.
 fn agreed(title: &str, lines: &[String], yes: bool) -> Result<(), Failure> {
-    let plan: String = lines.iter().map(|line| format!("  {line}\n")).collect();
-    print_out(&format!("{title}\n{plan}"));
+    print_out(&format!("{title}\n  {}\n", lines.join("\n  ")));
     if yes {
         return Ok(());
     }

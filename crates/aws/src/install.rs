@@ -107,12 +107,12 @@ impl Aws {
         let found =
             self.cloudformation().describe_stack_events().stack_name(id).send().await.map_err(failed("DescribeStackEvents"))?;
         // The latest comes first; what failed first stands before what was cancelled for it.
-        let failures = found.stack_events().iter().filter(|event| {
+        let mut failures = found.stack_events().iter().filter(|event| {
             let status = event.resource_status().map(aws_sdk_cloudformation::types::ResourceStatus::as_str).unwrap_or_default();
             let reason = event.resource_status_reason().unwrap_or_default();
             status.ends_with("_FAILED") && !reason.contains("cancelled")
         });
-        Ok(failures.last().map(|event| {
+        Ok(failures.next_back().map(|event| {
             let part = |text: Option<&str>| text.unwrap_or_default().to_owned();
             format!("{}: {}", part(event.logical_resource_id()), part(event.resource_status_reason()))
         }))

@@ -145,9 +145,9 @@ mod tests {
 
     fn found(lines: &[(&str, String)]) -> Vec<String> {
         let events = gathered(lines.iter().map(|(stream, text)| (*stream, text.as_str())), WANTED);
-        let short = |event: &Event| match &event.what {
-            EventKind::Warning { text, .. } => text.clone(),
-            what => serde_json::to_value(what).unwrap()["type"].as_str().unwrap().to_owned(),
+        let short = |event: &Event| {
+            let line = serde_json::to_value(event).unwrap();
+            line["text"].as_str().or(line["type"].as_str()).unwrap().to_owned()
         };
         events.iter().map(short).collect()
     }

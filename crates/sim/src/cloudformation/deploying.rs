@@ -119,7 +119,7 @@ impl Stacks {
     /// The stack with the resources and outputs of a template.
     fn made(&self, stack: Stack, template: &Template, uuid: &str) -> Stack {
         let resources = template.resources().map(|(logical, resource)| {
-            let physical = template.name(resource).unwrap_or_else(|| format!("{}-{logical}-{}", stack.name, &uuid[..8]));
+            let physical = Template::name(resource).unwrap_or_else(|| format!("{}-{logical}-{}", stack.name, &uuid[..8]));
             let kind = resource["Type"].as_str().unwrap_or_default().to_owned();
             Resource { logical: logical.clone(), kind, physical: Some(self.filled(&physical)), changed: None }
         });
@@ -204,7 +204,7 @@ impl Template {
     }
 
     /// The name that the template gives a resource.
-    fn name(&self, resource: &Value) -> Option<String> {
+    fn name(resource: &Value) -> Option<String> {
         let property = NAMES.iter().find_map(|name| resource["Properties"].get(name))?;
         property.as_str().or_else(|| property["Fn::Sub"].as_str()).map(str::to_owned)
     }
@@ -212,7 +212,7 @@ impl Template {
     /// The groups of schedules in it, by name.
     fn groups(&self) -> Vec<String> {
         let groups = self.resources().filter(|(_, resource)| resource["Type"] == GROUP);
-        groups.filter_map(|(_, resource)| self.name(resource)).collect()
+        groups.filter_map(|(_, resource)| Self::name(resource)).collect()
     }
 }
 
@@ -221,12 +221,16 @@ fn make_groups(names: &[String], around: &mut Around<'_>) -> Option<(String, Str
     if let Some(there) = names.iter().find(|name| around.scheduler.has_group(name)) {
         return Some((there.clone(), format!("Resource of type '{GROUP}' with identifier '{there}' already exists.")));
     }
-    names.iter().for_each(|name| around.scheduler.furnish_group(around.now, name));
+    for name in names {
+        around.scheduler.furnish_group(around.now, name);
+    }
     None
 }
 
 fn drop_groups<'a>(names: impl Iterator<Item = &'a String>, around: &mut Around<'_>) {
-    names.for_each(|name| around.scheduler.drop_group(name));
+    for name in names {
+        around.scheduler.drop_group(name);
+    }
 }
 
 fn tags(request: &Value) -> Vec<(String, String)> {
