@@ -1,6 +1,6 @@
 # One binary, linked with all it needs, on an image that holds nothing else but the certificates.
 FROM rust:1.95-alpine AS build
-RUN apk add --no-cache build-base ca-certificates cmake linux-headers perl
+RUN apk add --no-cache build-base ca-certificates
 WORKDIR /source
 COPY . .
 RUN cargo build --release --locked --bin canaryctl

@@ -19,8 +19,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use clap::{CommandFactory, FromArgMatches};
-use tracing::Level;
-use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -61,15 +60,12 @@ fn typed(args: Vec<OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    // At its most talkative the SDK writes whole requests, with what signs them and the tokens in hooks' URLs.
-    let harmless =
-        filter_fn(|line| *line.level() < Level::TRACE || !TALKATIVE.iter().any(|name| line.target().starts_with(name)));
-    let log = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(|| LogLines).with_filter(asked_for().and(harmless));
+    let log = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(|| LogLines).with_filter(asked_for());
     tracing_subscriber::registry().with(log).init();
     ExitCode::from(run(cli.command))
 }
 
-/// What `RUST_LOG` asks for, such as `debug` or `aws_config=debug,canaryctl=trace`; nothing without it. What cannot be read in it is left out.
+/// What `RUST_LOG` asks for, such as `debug` or `aws_config=debug,canaryctl=info`; nothing without it. What cannot be read in it is left out.
 fn asked_for() -> Targets {
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
     let parts: Vec<&str> =
@@ -106,5 +102,3 @@ fn on_runtime(task: impl Future<Output = u8>) -> u8 {
 /// Four times what the longest command takes without optimization, inputs nested as deeply as they may be; only what is used of it is
 /// taken from the system.
 const STACK: usize = 16 * 1024 * 1024;
-
-const TALKATIVE: [&str; 2] = ["aws_", "hyper"];

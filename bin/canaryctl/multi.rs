@@ -17,6 +17,11 @@ pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Reques
     if let Some((flag, _)) = for_one.iter().find(|(_, given)| *given && args.common.stands_for_all(function)) {
         return Err(Failure::usage(format!("`{flag}` needs a function\n  hint: `canaryctl rollout <FUNCTION> {flag} …`")));
     }
+    if !args.several.only.is_empty() && !args.common.stands_for_all(function) {
+        let text =
+            "`--only` chooses among the functions of a configuration file, and `--simulate` reads only the file of `--config`";
+        return Err(Failure::usage(format!("{text}\n  hint: add `--config canary.yml`")));
+    }
     let (located, _) = locate_all(function, &args.several.only, &args.common, Needs::Settings(&args.typed())).await?;
     let mut requests = Vec::new();
     for one in &located {

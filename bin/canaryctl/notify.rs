@@ -1,9 +1,10 @@
 //! Who is told of a rollout? The command line goes before the configuration file; names are looked up here.
 
 use project::{Addressee, Notify};
+use rollout::github::Repository;
 use rollout::notify::{NoticeKind, Notification, Recipient, RecipientError};
 
-use crate::cli::rollout::Rollout;
+use crate::cli::rollout::{Rollout, TICKS};
 use crate::error::Failure;
 
 /// A notification of the command line.
@@ -19,7 +20,7 @@ pub(crate) fn typed(args: &Rollout) -> Result<Vec<Notify>, Failure> {
 /// A notification with its recipient; `topic` is what the stack has for a logical id.
 pub(crate) fn resolved(notify: &Notify, topic: Option<String>) -> Result<Notification, Failure> {
     let wrong = |of: &str, error: RecipientError| Failure::usage(format!("`notify`: {of}: {error}"));
-    let recipient: Recipient = match &notify.to {
+    let mut recipient: Recipient = match &notify.to {
         Addressee::Known(recipient) => recipient.clone(),
         Addressee::Environment(name) => {
             let value = std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -36,6 +37,24 @@ pub(crate) fn resolved(notify: &Notify, topic: Option<String>) -> Result<Notific
             topic.parse().map_err(|error| wrong(&format!("`{id}`"), error))?
         }
     };
+    if let Recipient::GitHub(deployments) = &mut recipient {
+        let place = format!("github:{}", deployments.environment);
+        let job = Repository::of(|name| std::env::var(name).ok());
+        let job = job.map_err(|error| Failure::usage(format!("`notify`: `{place}`: {error}")))?;
+        deployments.repository = Some(Box::new(job));
+    }
     let kinds = if notify.on.is_empty() { NoticeKind::usual() } else { notify.on.clone() };
     Ok(Notification { recipient, kinds, trigger: notify.trigger.clone() })
+}
+
+/// Whether all of them can be told by what drives the rollout: the controller's function has no token of GitHub.
+pub(crate) fn can_be_told(all: &[Notification], args: &Rollout) -> Result<(), Failure> {
+    let by_schedule = args.detach.as_ref().is_some_and(|by| by != TICKS);
+    match all.iter().find(|to| by_schedule && matches!(to.recipient, Recipient::GitHub(_))) {
+        None => Ok(()),
+        Some(Notification { recipient, .. }) => Err(Failure::usage(format!(
+            "`--detach`: {recipient} cannot be notified: the controller's function has no `GITHUB_TOKEN`\n  hint: roll out without \
+             `--detach`, or notify an `events:BUS` instead"
+        ))),
+    }
 }

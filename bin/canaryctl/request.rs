@@ -50,6 +50,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         checks.extend(names.hook("--check", typed, said).await?);
     }
     let notify = names.notify(args).await?;
+    notify::can_be_told(&notify, args)?;
     let said_gates = said.into_iter().flat_map(|said| &said.gates).map(|at| at.value).collect();
     let gates = args.teams.gates(said_gates, &schedule)?;
     let keep_previous = keep_previous(args, located)?;
@@ -83,6 +84,7 @@ pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request
         signals,
         read_template: |text| project::template(text.as_bytes()).ok(),
         keep_previous,
+        prunes: located.prunes(),
         gates,
         notify,
         notice: report::notice,

@@ -74,6 +74,8 @@ fn ran(served: &Served, folder: &Folder, line: &str) -> Output {
         ("GITHUB_RUN_ID", "7"),
         ("GITHUB_REPOSITORY", "shop/hello"),
         ("GITHUB_JOB", "deploy"),
+        ("GITHUB_SHA", "abc123"),
+        ("GITHUB_TOKEN", "any"),
     ] {
         shell.env(name, value);
     }

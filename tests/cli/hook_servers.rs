@@ -115,3 +115,67 @@ fn a_plan_says_that_a_url_is_asked_first_when_it_counts() {
     let output = expect(run(&format!("plan hello --simulate --no-config --post-hook {asked}")), 0, words);
     assert!(!text(&output).contains("hush"), "{}", text(&output));
 }
+
+/// The environment of a job of GitHub Actions whose API is here.
+fn job(command: &mut std::process::Command, api: &str) {
+    command.env("GITHUB_TOKEN", "ghs_hush").env("GITHUB_REPOSITORY", "acme/shop").env("GITHUB_SHA", "abc123");
+    command.env("GITHUB_API_URL", format!("{api}/api/v3")).env("GITHUB_RUN_ID", "77").env_remove("GITHUB_SERVER_URL");
+    command.env_remove("GITHUB_ACTIONS");
+}
+
+#[test]
+fn github_is_told_over_a_socket_when_asked_to_be_and_its_token_is_never_written() {
+    let served = Served::start();
+    let answers = [
+        ("200 OK", "[]"),
+        ("201 Created", r#"{"id":5}"#),
+        ("201 Created", r#"{"id":6}"#),
+        ("200 OK", r#"[{"id":5}]"#),
+        ("201 Created", r#"{"id":7}"#),
+    ];
+    let answers = answers.map(|(status, body)| {
+        let text = format!("{status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        &*Box::leak(text.into_boxed_str())
+    });
+    let (api, requests) = server(answers.to_vec());
+    let mut command = served.command(&format!("{SHORT} --analysis off --notify github:staging"));
+    job(command.env("RUST_LOG", "trace"), &api);
+    let output = expect(command.output().unwrap(), 0, "");
+    let all: Vec<(Vec<String>, String)> = requests.iter().take(5).collect();
+    let lines: Vec<&str> = all.iter().map(|(head, _)| head[0].as_str()).collect();
+    let (list, rest) = (lines[0], &lines[1..]);
+    assert!(list.starts_with("GET /api/v3/repos/acme/shop/deployments?task=deploy%3A"), "{list}");
+    assert!(list.ends_with("&environment=staging&per_page=1 HTTP/1.1"), "{list}");
+    let status = "POST /api/v3/repos/acme/shop/deployments/5/statuses HTTP/1.1";
+    assert_eq!(rest, ["POST /api/v3/repos/acme/shop/deployments HTTP/1.1", status, list, status]);
+    for (head, _) in &all {
+        for line in ["authorization: Bearer ghs_hush", "accept: application/vnd.github+json", "user-agent: canaryctl"] {
+            assert!(head.iter().any(|found| found.eq_ignore_ascii_case(line)), "{line}: {head:?}");
+        }
+    }
+    let ended: serde_json::Value = serde_json::from_str(&all[4].1).unwrap();
+    assert_eq!((&ended["state"], &ended["log_url"]), (&"success".into(), &"https://github.com/acme/shop/actions/runs/77".into()));
+    assert!(text(&output).contains("DEBUG"), "the log was not there at all");
+    assert!(!text(&output).contains("hush"), "{}", text(&output));
+}
+
+/// A token in the environment alone is no wish.
+#[test]
+fn github_is_told_nothing_unasked_and_what_is_missing_is_said_at_the_start() {
+    let served = Served::start();
+    let (api, requests) = server(vec![SUCCEEDED]);
+    let mut command = served.command(&format!("{SHORT} --analysis off"));
+    job(&mut command, &api);
+    expect(command.output().unwrap(), 0, "");
+    assert!(requests.try_recv().is_err());
+    let writes = served.writes();
+    let mut command = served.command(&format!("{SHORT} --analysis off --notify github"));
+    job(&mut command, &api);
+    command.env_remove("GITHUB_TOKEN");
+    let words = ["`notify`: `github:production`: the environment variable `GITHUB_TOKEN` is not set", "deployments: write"];
+    expect_all(command.output().unwrap(), 2, &words);
+    let mut command = served.command(&format!("{SHORT} --analysis off --notify github --detach"));
+    job(&mut command, &api);
+    expect(command.output().unwrap(), 2, "`--detach`: github:production cannot be notified");
+    assert_eq!(served.writes(), writes);
+}

@@ -62,7 +62,7 @@ fn a_pipeline_gets_a_job_that_cleans_up_after_itself() {
             job
         });
         let steps = jobs[0]["jobs"]["deploy"]["steps"].as_array().unwrap();
-        let (run, after) = (steps[1]["run"].as_str().unwrap(), &steps[2]);
+        let (run, after) = (steps[3]["run"].as_str().unwrap(), &steps[4]);
         assert!(run.starts_with("exec canaryctl rollout "), "{run}");
         assert_eq!(after["if"], "cancelled()");
         assert!(after["run"].as_str().unwrap().ends_with(" --mine"), "{after}");

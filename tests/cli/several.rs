@@ -123,6 +123,13 @@ fn only_some_of_them_and_no_strangers() {
     for (options, words) in [("--zip any.zip", "`--zip` needs a function"), ("--version 3", "`--version` needs a function")] {
         expect(folder.run(&served, &format!("rollout {options}")), 2, words);
     }
+    // A simulation that does not read the file says so.
+    expect(folder.offline("rollout --simulate --speed max --only orders"), 2, "`--simulate` reads only the file of `--config`");
+    expect(
+        folder.offline("plan --simulate"),
+        0,
+        "note: the simulation does not read canary.yml; `--config canary.yml` has it read",
+    );
     let nowhere = Folder::new("nowhere", &[]);
     expect(nowhere.run(&served, "rollout"), 2, "no function given");
 }

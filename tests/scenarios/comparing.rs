@@ -202,6 +202,9 @@ fn a_plan_tells_what_it_can_see_and_what_seeing_costs() {
         let [five, all] = linear.costs.as_slice() else { panic!("two costs") };
         assert!((3.0..6.0).contains(&five.minutes.unwrap().to_f64()) && five.failed_calls <= 45, "{five:?}");
         assert!(all.failed_calls > five.failed_calls && all.minutes <= five.minutes, "{all:?}");
+        // Of what has not come in yet, nothing is counted.
+        let long = foresee(plan("Canary10Percent48Hours")).await.calls_a_minute.to_f64();
+        assert!((500.0..660.0).contains(&long), "the same traffic: {long}");
         // Nothing was read twice, nothing was written.
         assert_eq!(stage.writes().len(), 0);
         let at_once = foresee(plan("AllAtOnce")).await;

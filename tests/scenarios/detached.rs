@@ -88,7 +88,7 @@ async fn to_its_end(stage: &Stage, request: Request) -> (Output, usize) {
     (output, invoked)
 }
 
-fn schedules(stage: &Stage) -> usize {
+pub(crate) fn schedules(stage: &Stage) -> usize {
     stage.with(|world| world.schedules().len())
 }
 

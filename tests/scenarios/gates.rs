@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use controller::{Ordered, Request, sign_approval};
+use controller::{Ordered, Request, Ticked, sign_approval};
 use rollout::Weight;
 use rollout::event::EventKind;
 use rollout::gate::Gate;
 use rollout::note::AfterPause;
 use rollout::operate::Operation;
+use rollout::turn::Turn;
 
 use crate::groups;
-use crate::stage::{Output, Stage, play, play_on, short, subject};
+use crate::stage::{Output, Stage, play, play_on, short, subject, with};
 
 const LASTS: Duration = Duration::from_mins(20);
+
+const KIM: &str = "arn:aws:iam::111111111111:user/KIM";
 
 fn gated(request: Request, then: AfterPause) -> Request {
     let weight = Weight::from_basis_points(1000).unwrap();
@@ -49,7 +52,7 @@ fn a_gate_is_approved_by_a_person_and_the_record_says_who() {
             assert!(matches!(approve(&person).await, Ordered::Done(..)));
         };
         let output = Box::pin(stage.rollout_while(gated(short(), AfterPause::RollBack), approving)).await.exits(0);
-        assert_eq!(approved_by(&output), [Some("arn:aws:iam::111111111111:user/KIM".to_owned())]);
+        assert_eq!(approved_by(&output), [Some(KIM.to_owned())]);
         output.golden("a_gate_is_approved");
         assert_eq!(stage.percents(), [10, 50, 100]);
         // The name is in the record, and no longer at the function.
@@ -118,33 +121,136 @@ fn a_gate_that_ends_while_no_process_lives_is_acted_on_by_the_next() {
 }
 
 #[test]
-fn a_gate_approved_while_no_process_lives_is_open() {
+fn a_gate_approved_while_no_process_lives_is_open_and_the_next_one_says_who() {
     play_on("hello-idle", async |stage| {
+        let person = stage.as_caller("KIM").await;
         let request = gated(short(), AfterPause::RollBack);
         stage.killed(&request, async { at_the_gate(&stage).await }).await;
-        assert!(matches!(approve(&stage).await, Ordered::Done(..)));
+        assert!(matches!(approve(&person).await, Ordered::Done(..)));
         stage.sleep(LASTS.as_secs()).await;
-        stage.rollout(&request).await.exits(0);
+        let output = stage.rollout(&request).await.exits(0);
         assert_eq!(stage.percents(), [10, 50, 100]);
+        assert_eq!(approved_by(&output), [Some(KIM.to_owned())]);
     });
 }
 
-/// The gates of a group end one by one, and all of it waits for the last.
+/// Between two turns too: the first one to see it says who, and no later one says it again.
 #[test]
-fn a_group_waits_as_one() {
+fn a_gate_approved_between_two_turns_is_told_once_with_who_did() {
+    for signed in [true, false] {
+        play_on("hello-idle", async |stage| {
+            let person = stage.as_caller("KIM").await;
+            let request = gated(with(short(), |policy| policy.bake = Some(Duration::from_mins(2))), AfterPause::RollBack);
+            let begin = Request { turn: Some(Turn::Begin), ..request.clone() };
+            stage.rollout(&begin).await.exits_as(0, "detached");
+            let mut told = Vec::new();
+            for turn in 0..40 {
+                let (ticked, lines) = stage.tick(&request, Duration::ZERO).await;
+                told.extend(lines.lines().filter(|line| line.contains("approved")).map(ToOwned::to_owned));
+                if matches!(ticked, Ticked::Ended(_)) {
+                    break;
+                }
+                stage.sleep(30).await;
+                if turn == 3 && signed {
+                    assert!(matches!(approve(&person).await, Ordered::Done(..)));
+                } else if turn == 3 {
+                    assert!(matches!(stage.order(&subject(), Operation::Approve).await, Ordered::Done(..)));
+                }
+                stage.sleep(30).await;
+            }
+            stage.assert_ended("42", "promoted");
+            assert_eq!(told.len(), usize::from(signed), "{told:#?}");
+            assert!(told.iter().all(|line| line.contains(KIM)), "{told:#?}");
+        });
+    }
+}
+
+fn shares(stage: &Stage) -> [f64; 2] {
+    [0, 1].map(|index| stage.with(|world| world.alias(&groups::name(index), "live").unwrap().share("2")))
+}
+
+fn gated_group(lasts: [Duration; 2], then: AfterPause) -> Vec<Request> {
+    // The requests come in the order of a file: the last name first.
+    let [first, second] = lasts;
+    let each = groups::requests(2).into_iter().zip([second, first]);
+    each.map(|(one, lasts)| {
+        let mut request = gated(one, then);
+        request.gates[0].lasts = lasts;
+        request
+    })
+    .collect()
+}
+
+/// Whichever of them is approved, all of them are: one write to one alias.
+#[test]
+fn a_gate_of_a_group_is_approved_as_one() {
+    for approved in 0..2 {
+        play(async {
+            let stage = groups::stage(2).await;
+            let requests = gated_group([LASTS; 2], AfterPause::RollBack);
+            let approving = async {
+                stage.until(|| shares(&stage).iter().all(|share| *share > 0.0)).await;
+                stage.sleep(360).await;
+                assert!(shares(&stage).iter().all(|share| *share < 0.2), "{:?}", shares(&stage));
+                stage.order(&groups::subject(approved), Operation::Approve).await;
+            };
+            let (output, ()) = tokio::join!(groups::run(&stage, &requests, 7), approving);
+            let told = output.events.iter().filter(|event| matches!(event.what, EventKind::GateApproved(_)));
+            let names: Vec<String> = told.map(|event| event.function.clone()).collect();
+            assert_eq!(names, [groups::name(approved)], "of one of them, once");
+            output.exits(0);
+        });
+    }
+}
+
+#[test]
+fn a_gate_of_a_group_that_nobody_approves_brings_all_back() {
     play(async {
         let stage = groups::stage(2).await;
-        let requests: Vec<Request> = groups::requests(2).into_iter().map(|one| gated(one, AfterPause::RollBack)).collect();
-        let share = |index: usize| stage.with(|world| world.alias(&groups::name(index), "live").unwrap().share("2"));
-        let approving = async {
-            stage.until(|| share(0) > 0.0 && share(1) > 0.0).await;
-            stage.sleep(60).await;
-            stage.order(&groups::subject(0), Operation::Approve).await;
-            stage.sleep(300).await;
-            assert!(share(0) < 0.2 && share(1) < 0.2);
-            stage.order(&groups::subject(1), Operation::Approve).await;
-        };
-        let (output, ()) = tokio::join!(groups::run(&stage, &requests, 7), approving);
-        output.exits(0);
+        groups::run(&stage, &gated_group([LASTS; 2], AfterPause::RollBack), 7).await.exits(13);
+        for index in 0..2 {
+            assert_eq!(groups::ended(&stage, index), ("1".to_owned(), false, "back".to_owned()));
+        }
     });
+}
+
+/// Their gates end one after the other, and as long as one of them can be approved, none of them goes back.
+#[test]
+fn a_gate_of_a_group_is_over_when_it_is_over_on_all() {
+    for (approves, code) in [(true, 0), (false, 13)] {
+        play(async {
+            let stage = groups::stage(2).await;
+            let requests = gated_group([LASTS, LASTS * 2], AfterPause::RollBack);
+            let later = async {
+                stage.until(|| shares(&stage).iter().all(|share| *share > 0.0)).await;
+                stage.sleep(LASTS.as_secs() + 300).await;
+                assert!(shares(&stage).iter().all(|share| *share > 0.0), "{:?}", shares(&stage));
+                if approves {
+                    assert!(matches!(stage.order(&groups::subject(1), Operation::Approve).await, Ordered::Done(..)));
+                }
+            };
+            let (output, ()) = tokio::join!(groups::run(&stage, &requests, 7), later);
+            output.exits(code);
+        });
+    }
+}
+
+/// Approved while no process lived, and the end of the gate went by too: the note of the one is enough for all.
+#[test]
+fn a_group_approved_while_no_process_lives_goes_on() {
+    for approved in 0..2 {
+        play(async {
+            let stage = groups::stage(2).await;
+            let requests = gated_group([LASTS; 2], AfterPause::RollBack);
+            let killed = groups::run(&stage, &requests, 7);
+            tokio::select! {
+                _ = killed => panic!("it ended"),
+                () = stage.until(|| shares(&stage).iter().all(|share| *share > 0.0)) => {}
+            }
+            stage.sleep(60).await;
+            assert!(matches!(stage.order(&groups::subject(approved), Operation::Approve).await, Ordered::Done(..)));
+            stage.sleep(LASTS.as_secs()).await;
+            groups::run(&stage, &requests, 7).await.exits(0);
+        });
+    }
 }

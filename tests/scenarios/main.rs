@@ -18,6 +18,8 @@ mod final_failures;
 mod first_deployment;
 mod gates;
 mod gathered;
+mod github;
+mod group_notices;
 mod groups;
 mod groups_again;
 mod guard;

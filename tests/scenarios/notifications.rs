@@ -3,40 +3,63 @@
 use std::time::Duration;
 
 use controller::{Interrupt, Request};
-use rollout::notify::{NoticeKind, Notification};
+use rollout::github::Repository;
+use rollout::notify::{NoticeKind, Notification, Recipient};
 use serde_json::Value;
 use sim::{Effect, Fault, Sent, Time, Visit, WebPage};
 
 use crate::stage::{Output, Stage, play, play_on, request, short, with};
 
-const SLACK: &str = "https://hooks.slack.com/services/T0/B0/hush";
+pub(crate) const SLACK: &str = "https://hooks.slack.com/services/T0/B0/hush";
 const PAGE: &str = "https://hooks.example/canary/hush";
 const NOWHERE: &str = "https://nowhere.example/canary/hush";
-const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:deploys";
+pub(crate) const REPOSITORY: &str = "acme/shop";
+pub(crate) const DEPLOYMENTS: &str = "https://api.github.com/repos/acme/shop/deployments";
+pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:deploys";
 
-fn told(request: Request, to: &[&str]) -> Request {
+/// What a job of GitHub Actions has in its environment.
+fn job(name: &str) -> Option<String> {
+    let value = match name {
+        "GITHUB_TOKEN" => "ghs_hush",
+        "GITHUB_REPOSITORY" => REPOSITORY,
+        "GITHUB_SHA" => "abc123",
+        "GITHUB_RUN_ID" => "77",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+fn recipient(text: &str) -> Recipient {
+    let mut recipient = text.parse().unwrap();
+    if let Recipient::GitHub(deployments) = &mut recipient {
+        deployments.repository = Some(Box::new(Repository::of(job).unwrap()));
+    }
+    recipient
+}
+
+pub(crate) fn told(request: Request, to: &[&str]) -> Request {
     told_of(request, to, &NoticeKind::usual())
 }
 
-fn told_of(request: Request, to: &[&str], kinds: &[NoticeKind]) -> Request {
-    let one = |to: &&str| Notification { recipient: to.parse().unwrap(), kinds: kinds.to_vec(), trigger: None };
+pub(crate) fn told_of(request: Request, to: &[&str], kinds: &[NoticeKind]) -> Request {
+    let one = |to: &&str| Notification { recipient: recipient(to), kinds: kinds.to_vec(), trigger: None };
     Request { notify: to.iter().map(one).collect(), notice: report::notice, ..request }
 }
 
-fn visits(stage: &Stage) -> Vec<Visit> {
+pub(crate) fn visits(stage: &Stage) -> Vec<Visit> {
     stage.with(|world| world.visits().to_vec())
 }
 
-fn sent(stage: &Stage) -> Vec<Sent> {
+pub(crate) fn sent(stage: &Stage) -> Vec<Sent> {
     stage.with(|world| world.sent().to_vec())
 }
 
-fn json(body: &[u8]) -> Value {
+pub(crate) fn json(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap()
 }
 
 /// When stable had all traffic again.
-fn restored(stage: &Stage) -> Time {
+pub(crate) fn restored(stage: &Stage) -> Time {
     stage.writes().last().unwrap().at
 }
 
@@ -162,6 +185,7 @@ fn played(to: &[&str], page: Option<WebPage>, fault: Option<Fault>) -> (Writes, 
         let stage = Stage::story_with("hello-idle", |settings| settings.latency = FIXED..=FIXED).await;
         stage.with(|world| {
             world.create_topic("deploys");
+            world.host_repository(REPOSITORY);
             if let Some(page) = page {
                 world.put_page(PAGE, page);
             }
@@ -196,6 +220,10 @@ fn a_recipient_that_hangs_delays_no_write() {
         (vec![NOWHERE], None, None, true),
         (vec![topic.as_str()], None, hangs("Publish"), true),
         (vec!["events:default"], None, hangs("PutEvents"), true),
+        (vec!["github"], None, None, false),
+        (vec!["github"], None, hangs("Visit"), true),
+        (vec!["github"], None, Some(Fault::on("Visit", Effect::Refuse)), true),
+        (vec!["github", "github:other", PAGE], Some(WebPage::silent()), hangs("Visit"), true),
         (vec!["sns:arn:aws:sns:us-east-1:111111111111:none"], None, None, false),
     ] {
         let (seen, took, output) = played(&to, page.clone(), fault);

@@ -237,3 +237,41 @@ fn each_of_a_group_is_judged_by_its_own_stack() {
         assert_eq!(asked_for(&stage), [2, 2, 0]);
     });
 }
+
+/// CDK's `currentVersion` is deleted with the next one; where an alias keeps it, that is said instead.
+#[test]
+fn what_would_take_the_target_of_a_rollback_is_said() {
+    let version = "HelloCurrentVersionF236B96656610af208e8d72fc4ce78b980de3f35";
+    let made = |policy: &str| {
+        let mut template = sam(version, &json!({}));
+        template["Resources"][version]["DeletionPolicy"] = policy.into();
+        template
+    };
+    let pruned = || Some("serverless.yml:9:5: `custom.prune` deletes all versions but the newest 3 after each deploy".to_owned());
+    for (policy, prunes, words) in [
+        ("Delete", None, vec!["a deploy of new code deletes 41: it is `HelloCurrentVersionF236B966"]),
+        ("Delete", pruned(), vec!["a deploy of new code deletes 41", "serverless.yml:9:5: `custom.prune` deletes"]),
+        ("Retain", pruned(), vec!["serverless.yml:9:5: `custom.prune` deletes"]),
+        ("Retain", None, vec![]),
+    ] {
+        for keep in [None, Some("previous".to_owned())] {
+            play_on("hello-idle", async |stage| {
+                stage.with(|world| world.create_stack(shop(version, &made(policy).to_string()))).unwrap();
+                let request = Request { prunes: prunes.clone(), keep_previous: keep.clone(), ..asked() };
+                let found = Box::pin(doctor(&stage.aws, &stage.clock, &request, identity())).await;
+                let found: Vec<_> = found.diagnoses.iter().filter(|diagnosis| diagnosis.check == "versions").collect();
+                assert_eq!(found.len(), words.len(), "{found:#?}");
+                for words in &words {
+                    let one = found.iter().find(|one| one.text.contains(words)).unwrap_or_else(|| panic!("{words}: {found:#?}"));
+                    let (severity, says) = match keep {
+                        None => (Severity::Warning, "after a promotion no alias names 41 any more"),
+                        Some(_) => (Severity::Note, "the alias `previous` keeps 41"),
+                    };
+                    assert_eq!(one.severity, severity);
+                    assert!(one.why.as_ref().is_some_and(|why| why.contains(says)), "{one:#?}");
+                    assert_eq!(one.fix.as_ref().is_some_and(|fix| fix.contains("--keep-previous")), keep.is_none(), "{one:#?}");
+                }
+            });
+        }
+    }
+}

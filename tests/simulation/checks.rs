@@ -12,7 +12,7 @@ use crate::note::{Note, split};
 use crate::record::{Alarm, Change, Record, Role, Run};
 use crate::stage::{ALIAS, alarms, name};
 use crate::story::{Asked, Manner};
-use crate::{endings, guarded, together};
+use crate::{endings, gates, guarded, together};
 
 /// The versions that are rolled out: 42, and 43 where somebody wrote other code meanwhile.
 pub(crate) const CANDIDATES: [&str; 2] = ["42", "43"];
@@ -28,7 +28,7 @@ enum Check {
 }
 
 /// Every check, by what it promises. A story of one function is judged by all of them, as one of several is.
-const CHECKS: [(&str, Check); 38] = [
+const CHECKS: [(&str, Check); 39] = [
     ("every write carries a revision", All(conditional)),
     ("only stable and candidate get traffic", Each(versions)),
     ("a share comes with a note that says so", Each(noted)),
@@ -37,7 +37,8 @@ const CHECKS: [(&str, Check); 38] = [
     ("nothing rises after an alarm that was seen", Each(after_seen_alarm)),
     ("nothing rises unseen", Each(unseen)),
     ("nothing rises uncounted", Each(uncounted)),
-    ("nothing rises while it is paused", Each(paused)),
+    ("nothing rises while it is paused", Each(gates::paused)),
+    ("a gate ends by a person's order on one of them, or by its time", All(gates::ended)),
     ("nothing rises on credentials that end", Each(expiring)),
     ("what a person took back stays back", Each(taken_back)),
     ("the user's words are kept", Each(words)),
@@ -92,7 +93,7 @@ fn ours<'c>(changes: &'c [Change<'c>]) -> impl Iterator<Item = &'c Change<'c>> {
 }
 
 /// Writes of rollouts that moved traffic away from stable. A person who orders it may do so at any time.
-fn raises<'c>(changes: &'c [Change<'c>]) -> impl Iterator<Item = (&'c Change<'c>, &'c Run)> {
+pub(crate) fn raises<'c>(changes: &'c [Change<'c>]) -> impl Iterator<Item = (&'c Change<'c>, &'c Run)> {
     changes.iter().filter(|change| change.raised() && change.by(Role::Rollout)).filter_map(|change| Some((change, change.by?)))
 }
 
@@ -326,14 +327,6 @@ fn uncounted(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
         let last = record.log.iter().rfind(counted).map(|call| call.at);
         let fresh = last.is_some_and(|last| last + record.story.counts_freshness() + Duration::from_millis(100) >= change.sent);
         ensure(fresh, || format!("last count at {:?}: {}", last.map(|last| record.seconds(last)), record.shown(change)))?;
-    }
-    Ok(())
-}
-
-fn paused(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding {
-    for (change, _) in raises(changes) {
-        let until = change.noted_before.as_ref().and_then(|note| note.time("u")).map(|until| Time::from_millis(until * 1_000));
-        ensure(until.is_none_or(|until| until <= change.sent), || record.shown(change))?;
     }
     Ok(())
 }

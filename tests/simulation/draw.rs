@@ -92,8 +92,7 @@ impl Story {
         let mut rng = Rng::with_seed(self.seed.rotate_left(23) ^ 0x6a7e);
         let pages = [Told::Takes, Told::Fails, Told::Hangs, Told::IsNotThere];
         self.scene.told = if rng.f64() < 0.2 { Some(pages[rng.usize(..pages.len())]) } else { None };
-        let elsewhere = self.turns.is_some() || self.guard != Guarding::No;
-        if rng.f64() >= 0.3 || self.scene.first || elsewhere {
+        if rng.f64() >= 0.3 || self.scene.first || self.guard != Guarding::No {
             return;
         }
         let lasts = rng.u64(5..120);
@@ -104,6 +103,11 @@ impl Story {
             for _ in 0..rng.usize(1..=2) {
                 self.acts.extend((0..self.many).map(|member| (at, Act::Order(member, Deed::Approve))));
             }
+        }
+        // The approval of one is that of all.
+        if self.many > 1 && rng.bool() {
+            let one = rng.usize(..self.many);
+            self.acts.retain(|(_, act)| !matches!(act, Act::Order(member, Deed::Approve) if *member != one));
         }
     }
 

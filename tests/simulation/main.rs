@@ -12,6 +12,7 @@ mod checks;
 mod crash_points;
 mod draw;
 mod endings;
+mod gates;
 mod guarded;
 #[path = "../harness/mod.rs"]
 mod harness;

@@ -28,7 +28,8 @@ pub(crate) struct TeamArgs {
     #[arg(long, value_name = "ALIAS", value_parser = alias_name, help_heading = "Version")]
     pub(crate) keep_previous: Option<String>,
     /// Who is told of the rollout: an `https://` URL (Slack and Teams webhooks get a message of their own, any other URL the event in JSON),
-    /// `sns:TOPIC_ARN`, `events:BUS`, or `env:NAME` for what an environment variable has; may be given several times
+    /// `sns:TOPIC_ARN`, `events:BUS`, `github:ENVIRONMENT` (a deployment on GitHub, with the job's `GITHUB_TOKEN`), or `env:NAME` for what an
+    /// environment variable has; may be given several times
     #[arg(long, value_name = "TARGET", help_heading = NOTIFICATIONS)]
     pub(crate) notify: Vec<String>,
     /// What they are told [default: all but `shifted`]

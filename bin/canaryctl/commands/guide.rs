@@ -111,18 +111,15 @@ fn linkless(text: &str) -> String {
     while let Some((before, after)) = rest.split_once("](") {
         let target = after.split_once(".md)").filter(|(target, _)| !target.contains([' ', '\n', ')']));
         let label = before.rfind('[').filter(|at| !before[*at..].contains('\n'));
-        match (target, label) {
-            (Some((_, after)), Some(at)) => {
-                out.push_str(&before[..at]);
-                out.push_str(&before[at + 1..]);
-                rest = after;
-            }
-            _ => {
-                out.push_str(before);
-                out.push_str("](");
-                rest = after;
-            }
-        }
+        rest = if let (Some((_, after)), Some(at)) = (target, label) {
+            out.push_str(&before[..at]);
+            out.push_str(&before[at + 1..]);
+            after
+        } else {
+            out.push_str(before);
+            out.push_str("](");
+            after
+        };
     }
     out + rest
 }

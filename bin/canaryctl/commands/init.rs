@@ -15,7 +15,7 @@ use crate::ui::print::{print_info, print_out};
 /// Write a canary.yml for these functions to the working directory
 ///
 /// Never overwrites a file, and writes nothing if there is a `serverless.yml`, a SAM template or an `appspec.yml`. With `--ci`, also
-/// prints a job for a pipeline.
+/// prints a workflow or a job for a pipeline.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -104,13 +104,19 @@ fn job(system: System, subjects: &[Subject], there: bool) -> String {
 const FILE: &str = "canary.yml";
 
 const GITHUB: &str = "\
-# A job for a workflow. canaryctl must be on the PATH, and the job needs AWS credentials.
+# A workflow: fill in role and Region. `canaryctl iam-policy` prints what the role must be allowed.
+on: {push: {branches: [main]}}
+permissions: {id-token: write, contents: read}
 jobs:
   deploy:
     runs-on: ubuntu-latest
     concurrency: {group: \"canaryctl-TITLE\", cancel-in-progress: false}
     steps:
       - uses: actions/checkout@v5
+      - uses: aws-actions/configure-aws-credentials@v5
+        with: {role-to-assume: \"arn:aws:iam::123456789012:role/deploy\", aws-region: eu-west-1}
+      - run: npm install --global canaryctl
+      # Deploy the code here, as before.
       # `exec`: a runner signals only the process that the step started.
       - run: exec canaryctl ROLLOUT --report rollout.html
       # A runner kills the step ten seconds after the signal. This rolls back a rollout that was cut off, and no other.

@@ -251,7 +251,8 @@ mod tests {
         let mut listed: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| *names).copied().collect();
         let command = Cli::command();
         let mut there: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-        (listed.sort_unstable(), there.sort_unstable());
+        listed.sort_unstable();
+        there.sort_unstable();
         assert_eq!(listed, there);
     }
 

@@ -75,6 +75,11 @@ pub(crate) fn unread() -> Vec<Note> {
     discover::programs(Path::new("."))
 }
 
+/// The configuration file in the working directory, if there is one that can be read.
+pub(crate) fn there() -> Option<String> {
+    discover::look(Path::new(".")).ok()?.map(|(name, _)| name)
+}
+
 /// That a command needs a file, and there is none: which files are there, and why each is not read.
 pub(crate) fn no_file(what: &str, hint: &str) -> Failure {
     let there = discover::passed_over(Path::new("."));

@@ -8,7 +8,7 @@ use project::{At, FunctionRef, FunctionSettings, NoteKind, Place, Problem, Probl
 use rollout::target::{self, Qualified, Subject, SubjectError};
 use sim::Scenario;
 
-use super::config::{no_file, unread, unusable};
+use super::config::{no_file, there, unread, unusable};
 use super::needs::{Needs, Readable, typed_in_vain};
 use crate::cli::common::Common;
 use crate::error::Failure;
@@ -39,6 +39,12 @@ impl Located {
     /// What a scenario of `--simulate` rolls out, where no file says anything: what a file says is all that counts.
     pub(crate) fn defaults(&self) -> Option<sim::Defaults> {
         self.scenario.filter(|_| self.said.is_none()).map(Scenario::defaults)
+    }
+
+    /// What deletes old versions, by the configuration file.
+    pub(crate) fn prunes(&self) -> Option<String> {
+        let at = self.said.as_ref()?.project.prunes.as_ref()?;
+        Some(format!("{}: {}", at.place, at.value))
     }
 
     pub(crate) fn notes(&self) -> Vec<String> {
@@ -143,6 +149,12 @@ pub(crate) async fn locate(function: Option<&str>, common: &Common, needs: Needs
         let subject = session::subject(function, common)?;
         for note in unread().iter().filter(|_| scenario.is_none() && !common.config.no_config) {
             print_info(&format!("note: {note}\n"));
+        }
+        if scenario.is_some()
+            && !common.config.no_config
+            && let Some(name) = there()
+        {
+            print_info(&format!("note: the simulation does not read {name}; `--config {name}` has it read\n"));
         }
         return asked.as_typed(subject, None, None).await;
     };

@@ -14,8 +14,9 @@ use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, 
 use controller::GuardExecution;
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, BusEvent, Call, Cloud, Code, Configuration, Dated, EventSource, Failure,
-    FunctionUrl, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogLine, LogQuery, LogRows, LogSpan, ManagedAlarm,
-    PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, TopicMessage, VersionPair, Watch, Write,
+    FunctionUrl, GitHubRequest, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogLine, LogQuery, LogRows, LogSpan,
+    ManagedAlarm, PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, TopicMessage, VersionPair,
+    Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -343,15 +344,7 @@ impl Cloud for Aws {
     }
 
     async fn guard(&self, execution: &str) -> Answer<Option<GuardSeen>> {
-        let request = self.step_functions().describe_execution().execution_arn(execution);
-        match request.send().await.map_err(failed(Call::DescribeExecution)) {
-            Ok(found) => Ok(Some(GuardSeen {
-                status: found.status().as_str().to_owned(),
-                started_at: Time::from_secs(u64::try_from(found.start_date().secs()).unwrap_or_default()),
-            })),
-            Err(error) if error.failure == Failure::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.find_guard(execution).await
     }
 
     async fn create_schedule(&self, schedule: &ScheduleSpec) -> Answer<()> {
@@ -469,6 +462,10 @@ impl Cloud for Aws {
 
     async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Answer<HttpHookResponse> {
         self.send(url, payload, limit).await
+    }
+
+    async fn ask_github(&self, ask: &GitHubRequest<'_>, limit: Duration) -> Answer<HttpHookResponse> {
+        self.github(ask, limit).await
     }
 
     async fn publish_message(&self, message: &TopicMessage) -> Answer<()> {

@@ -190,7 +190,7 @@ async fn own_http_client(profile: Option<&str>) -> Result<SharedHttpClient, Clou
 
 fn pool(proxy: ProxyConfig, trusted: Option<&TlsContext>) -> Result<SharedHttpClient, CloudError> {
     let mut pool =
-        ConnectionPool::builder().proxy_config(proxy).tcp_keepalive(KEEP_ALIVE).tls_provider(Provider::rustls(CryptoMode::AwsLc));
+        ConnectionPool::builder().proxy_config(proxy).tcp_keepalive(KEEP_ALIVE).tls_provider(Provider::rustls(CryptoMode::Ring));
     if let Some(trusted) = trusted {
         pool = pool.tls_context(trusted.clone());
     }

@@ -31,6 +31,7 @@ struct Begun {
 
 /// A request, before anything is added to it that a connection needs.
 pub(crate) struct Outgoing {
+    pub(crate) method: &'static str,
     /// Scheme, host and port.
     pub(crate) origin: String,
     pub(crate) path: String,
@@ -61,6 +62,7 @@ impl Aws {
         let page = self.exchange(
             OPERATION,
             Outgoing {
+                method: "POST",
                 origin: url.origin().to_owned(),
                 path: url.secret_path().to_owned(),
                 headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
@@ -87,10 +89,10 @@ impl Aws {
         else {
             return Err(without_code(Failure::Unsent, name, "no HTTP client is configured"));
         };
-        let Outgoing { origin, path, headers, body } = outgoing;
+        let Outgoing { method, origin, path, headers, body } = outgoing;
         let request = move |()| -> Result<HttpRequest, BoxError> {
             let mut request = HttpRequest::new(SdkBody::from(body.clone()));
-            request.set_method("POST")?;
+            request.set_method(method)?;
             request.set_uri(path.as_str())?;
             for (name, value) in &headers {
                 request.headers_mut().try_insert(name.clone(), value.clone())?;

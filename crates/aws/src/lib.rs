@@ -12,6 +12,8 @@ mod convert;
 mod defaults;
 mod error;
 mod foreign;
+mod github;
+mod guard;
 mod http_hook;
 mod install;
 mod limits;

@@ -65,7 +65,8 @@ impl Aws {
         let name = to.call.name();
         let sent = async {
             let headers = self.signature(to, &body).await?;
-            let outgoing = Outgoing { origin: self.origin(to), path: "/".to_owned(), headers, body: body.into_bytes() };
+            let (method, path) = ("POST", "/".to_owned());
+            let outgoing = Outgoing { method, origin: self.origin(to), path, headers, body: body.into_bytes() };
             self.exchange(name, outgoing).await
         };
         let HttpHookResponse { status, body, .. } = self.within(name, ATTEMPT, sent).await??;

@@ -2,11 +2,11 @@
 //!
 //! How a template is judged is the pure core's.
 
-use rollout::Time;
 use rollout::arn::{Arn, unqualified};
 use rollout::diagnosis::{Diagnosis, Severity, SkippedCheck};
 use rollout::target::Subject;
-use rollout::template::{Movement, Verdict, aliases, first_version, overall, verdicts};
+use rollout::template::{Movement, Tool, Verdict, aliases, first_version, overall, tool, versions_it_deletes};
+use rollout::{Time, Version};
 use serde_json::Value;
 
 use crate::port::{Call, Cloud, CloudError, Failure, StackResources};
@@ -42,6 +42,9 @@ struct Judged {
     made_on: Option<String>,
     /// When the stack last changed it, where it has changed something else since.
     passed_over_since: Option<Time>,
+    /// The versions of the function that a later deploy deletes: their numbers and their logical ids.
+    deletes: Vec<(String, String)>,
+    tool: Tool,
 }
 
 impl OwningStack {
@@ -107,6 +110,23 @@ impl OwningStack {
         found.why(format!("{danger}{}", further.collect::<String>())).fix(fixes.join("; "))
     }
 
+    /// That a later deploy deletes this version of the function, and what to write so that it does not.
+    pub(crate) fn deletes(&self, version: Version) -> Option<(String, String)> {
+        let InStack::Judged(Judged { stack, deletes, tool, .. }) = &self.alias else { return None };
+        let number = version.to_string();
+        let (_, id) = deletes.iter().find(|(known, _)| *known == number)?;
+        let keep = match tool {
+            Tool::Cdk => "give the function `currentVersionOptions: { removalPolicy: cdk.RemovalPolicy.RETAIN }`".to_owned(),
+            Tool::Sam | Tool::Serverless | Tool::CloudFormation => {
+                format!("give `{id}` `DeletionPolicy: Retain` and `UpdateReplacePolicy: Retain`")
+            }
+        };
+        Some((
+            format!("a deploy of new code deletes {number}: it is `{id}` of the stack `{stack}`, which does not keep it"),
+            keep,
+        ))
+    }
+
     /// What the doctor could not look at.
     pub(crate) fn unseen(&self) -> Option<SkippedCheck> {
         let InStack::Unread(call, error) = &self.alias else { return None };
@@ -160,7 +180,8 @@ async fn find<C: Cloud>(cloud: &C, arn: &str, read: ReadTemplate, nested: bool) 
 fn judge(owner: StackResources, root: Option<String>, arn: &str, template: Option<Value>) -> Judged {
     let StackResources { name: stack, resources, .. } = owner;
     let unknown = |why: String| vec![Verdict { kind: Movement::Unknown, why, fix: None }];
-    let mut judged = Judged { stack, root, verdicts: Vec::new(), made_on: None, passed_over_since: None };
+    let (verdicts, made_on, passed_over_since, deletes) = (Vec::new(), None, None, Vec::new());
+    let mut judged = Judged { stack, root, verdicts, made_on, passed_over_since, deletes, tool: Tool::CloudFormation };
     let Some(template) = template else {
         judged.verdicts = unknown("it is neither JSON nor YAML".to_owned());
         return judged;
@@ -179,12 +200,20 @@ fn judge(owner: StackResources, root: Option<String>, arn: &str, template: Optio
             return judged;
         }
     };
-    judged.verdicts = verdicts(&template, logical_id);
+    judged.verdicts = rollout::template::verdicts(&template, logical_id);
+    judged.tool = tool(&template, logical_id);
     let number = |id: &str| {
         let physical = resources.iter().find(|resource| resource.logical_id == id)?.physical_id.as_deref()?;
         Arn::parse(physical).and_then(Arn::qualifier).map(str::to_owned)
     };
     judged.made_on = first_version(&template, logical_id, number);
+    let own = |id: &str| {
+        resources.iter().any(|resource| {
+            resource.logical_id == id && resource.physical_id.as_deref().is_some_and(|of| unqualified(of) == unqualified(arn))
+        })
+    };
+    let unkept = versions_it_deletes(&template).into_iter().filter(|id| own(id));
+    judged.deletes = unkept.filter_map(|id| Some((number(id)?, id.to_owned()))).collect();
     let changed = listed.and_then(|listed| listed.changed);
     judged.passed_over_since =
         changed.filter(|at| resources.iter().filter_map(|resource| resource.changed).any(|other| other > *at));

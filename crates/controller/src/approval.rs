@@ -10,6 +10,7 @@ use rollout::gate::Approval;
 use rollout::narrate::Round;
 use rollout::note::{Note, RolloutId};
 use rollout::target::Subject;
+use rollout::turn::Turn;
 
 use crate::driver::Driver;
 use crate::hooks::tag_key;
@@ -18,6 +19,9 @@ use crate::port::{Clock, Cloud, CloudError};
 /// How often the name is looked for, and how far apart: it is written right after the approval.
 const LOOKS: u32 = 5;
 const APART: Duration = Duration::from_secs(2);
+
+/// The same in a turn that finds the gate approved: the next one looks again.
+const LOOKS_OF_A_TURN: u32 = 2;
 
 /// The longest value of a tag.
 const LONGEST: usize = 256;
@@ -45,29 +49,41 @@ fn is_in_tags(letter: char) -> bool {
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     /// Looks for who approved a gate, beside the loop, and tells it once it is known.
+    ///
+    /// A turn that finds one approved does not know whether an earlier one has told it: it does where the name is still there, which whoever
+    /// tells it takes away.
     pub(crate) fn approvals(&mut self, before: Option<&Round>, now: &Round) {
-        if let Some(approval) = self.jobs.approved.take() {
-            self.announce(EventKind::GateApproved(approval));
-        }
+        self.tell_approval();
         let note = |round: &Round| round.seen.alias.as_ref()?.note().filter(|note| note.id == self.plan.id);
-        let open = |note: Note| note.pause.filter(|pause| pause.gate);
-        let gate = before.and_then(note).and_then(open);
-        let approved = gate.is_some_and(|gate| now.seen.now < gate.until)
-            && note(now).is_some_and(|note| note.pause.is_none() && !note.phase.is_terminal());
-        let Some(function) = self.prepared.stable_arn().filter(|_| approved) else { return };
+        let approved = |round: &Round| note(round).is_some_and(|note: Note| note.approved);
+        if !approved(now) || before.is_some_and(approved) {
+            return;
+        }
+        let Some(function) = self.prepared.stable_arn() else { return };
+        let known = before.is_none() && Turn::is_tick(self.io.request.turn);
+        let looks = if known { LOOKS_OF_A_TURN } else { LOOKS };
         let (cloud, clock, key) = (self.io.cloud, self.io.clock, key(self.plan.id));
         self.jobs.look_for_approval(async move {
             let function = unqualified(&function);
-            for _ in 0..LOOKS {
+            for look in 1..=looks {
                 let found = cloud.tags(function).await.ok().and_then(|tags| tags.get(&key).cloned());
                 if found.is_some() {
                     // Left there it would be taken for the next one's.
                     let _ = cloud.untag(function, &key).await;
-                    return Approval { by: found };
+                    return Some(Approval { by: found });
                 }
-                clock.sleep(APART).await;
+                if look < looks {
+                    clock.sleep(APART).await;
+                }
             }
-            Approval { by: None }
+            (!known).then_some(Approval { by: None })
         });
+    }
+
+    /// Tells who approved a gate, where that is known by now.
+    pub(crate) fn tell_approval(&mut self) {
+        if let Some(approval) = self.jobs.approved.take() {
+            self.announce(EventKind::GateApproved(approval));
+        }
     }
 }

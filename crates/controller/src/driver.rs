@@ -165,6 +165,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             }
             let (round, ended) = self.round(before.as_ref(), seen);
             if let Some(outcome) = ended {
+                self.tell_approval();
                 self.forget_report().await;
                 self.keep_previous(&outcome).await;
                 let evidence = self.evidence(&outcome).await;

@@ -73,7 +73,7 @@ fn window(plan: &Plan, parts: &[Baseline], now: Time) -> Option<Window> {
         (calls > 0.0).then_some(Window { from, to, calls, errors })
     };
     let start = now - DAY;
-    over(start, start + plan.duration().max(HOUR)).or_else(|| over(start, now))
+    over(start, (start + plan.duration().max(HOUR)).min(now)).or_else(|| over(start, now))
 }
 
 /// What the signals counted of stable in that time, those in logs left out.

@@ -267,12 +267,12 @@ impl Arns<'_> {
         Some(Grant::of("PreviousVersion", &calls, vec![self.function(None), self.function(Some(name))]))
     }
 
-    /// A URL takes no permission.
+    /// What is outside AWS takes no permission there.
     fn notified(&self, request: &Request) -> Vec<Grant> {
         let (mut topics, mut buses) = (Vec::new(), Vec::new());
         for to in &request.notify {
             match &to.recipient {
-                Recipient::Url(_) => {}
+                Recipient::Url(_) | Recipient::GitHub(_) => {}
                 Recipient::Topic(arn) => topics.push(arn.clone()),
                 Recipient::Bus(bus) if Arn::is_meant(bus) => buses.push(bus.clone()),
                 Recipient::Bus(bus) => buses.push(self.here("events", &format!("event-bus/{bus}"))),

@@ -42,7 +42,7 @@ pub(crate) struct Jobs<'a> {
     inquiry: Option<Job<'a, Option<String>>>,
     /// Who approved a gate, once that was looked for.
     pub(crate) approved: Option<Approval>,
-    approval: Option<Job<'a, Approval>>,
+    approval: Option<Job<'a, Option<Approval>>>,
 }
 
 impl<'a> Jobs<'a> {
@@ -99,7 +99,7 @@ impl<'a> Jobs<'a> {
 
     /// Whether an answer is awaited that only this process can hear.
     pub(crate) fn awaits_answer(&self) -> bool {
-        self.asking.is_some() || self.probing.is_some()
+        self.asking.is_some() || self.probing.is_some() || self.approval.is_some()
     }
 
     /// Where a hook may still report that has not answered.
@@ -137,7 +137,7 @@ impl<'a> Jobs<'a> {
     }
 
     /// Looks for who approved a gate.
-    pub(crate) fn look_for_approval(&mut self, looking: impl Future<Output = Approval> + 'a) {
+    pub(crate) fn look_for_approval(&mut self, looking: impl Future<Output = Option<Approval>> + 'a) {
         self.approval = Some(Box::pin(looking));
     }
 
@@ -150,7 +150,7 @@ impl<'a> Jobs<'a> {
                 (self.hook, self.asking) = (answered(answer, asked), None);
             }
             answer = or_never(&mut self.probing) => (self.probe, self.probing) = (answer, None),
-            who = or_never(&mut self.approval) => (self.approved, self.approval) = (Some(who), None),
+            who = or_never(&mut self.approval) => (self.approved, self.approval) = (who, None),
             answer = or_never(&mut self.inquiry) => (self.reason, self.inquiry) = (answer, None),
         }
     }

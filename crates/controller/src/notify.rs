@@ -10,67 +10,71 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use rollout::Time;
 use rollout::event::{Event, EventKind, FORMAT};
-use rollout::notify::{Message, NoticeKind, Notification, Recipient};
+use rollout::notify::{News, NoticeKind};
 use tokio::sync::{Notify, watch};
 
-use crate::backoff::Backoff;
+use crate::audience::{Audience, Whose};
+use crate::delivery::{Delivery, Line, PATIENCE, deliver};
 use crate::interrupt::{Interrupt, wait_for_signal};
-use crate::port::{BusEvent, Clock, Cloud, CloudError, Failure, HttpHookResponse, TopicMessage};
+use crate::port::{Clock, Cloud};
 use crate::request::Request;
 
-/// How long one notification is tried.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// The same after a signal: whoever sent it kills what does not end.
+/// How long what is left is tried after a signal: whoever sent it kills what does not end.
 const HURRY: Duration = Duration::from_secs(5);
 
-/// The limit of one attempt at a URL.
-const ATTEMPT: Duration = Duration::from_secs(10);
-
-const PAUSES: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(15) };
-
-/// What is told to whom about which function.
-struct Delivery {
-    function: String,
-    alias: String,
-    at: Time,
-    kind: NoticeKind,
-    to: Notification,
-    message: Message,
-}
-
-/// What waits to be sent, and whose rollouts have begun and ended.
-#[derive(Default)]
+/// Who is told, what waits to be sent, and whose rollouts have begun and ended.
 struct Outbox {
+    audiences: Vec<Audience>,
     waiting: RefCell<Vec<Delivery>>,
     more: Notify,
     /// With their ids.
-    begun: RefCell<BTreeMap<(String, String), String>>,
-    ended: RefCell<BTreeSet<(String, String)>>,
+    begun: RefCell<BTreeMap<Whose, String>>,
+    ended: RefCell<BTreeSet<Whose>>,
 }
 
 impl Outbox {
-    fn add(&self, requests: &[Request], event: &Event) {
+    fn new(requests: &[Request]) -> Self {
+        let audiences = Audience::of(requests);
+        let (waiting, more, begun, ended) = (RefCell::default(), Notify::new(), RefCell::default(), RefCell::default());
+        Self { audiences, waiting, more, begun, ended }
+    }
+
+    fn add(&self, event: &Event) {
         let whose = (event.function.clone(), event.alias.clone());
         if let EventKind::Started(started) = &event.what {
             self.begun.borrow_mut().insert(whose.clone(), started.rollout_id.clone());
         }
-        let id = self.begun.borrow().get(&whose).cloned();
         if event.ending().is_some() {
-            self.ended.borrow_mut().insert(whose);
+            self.ended.borrow_mut().insert(whose.clone());
         }
-        // Who was never told of a beginning is told of no end.
-        let Some((kind, id)) = NoticeKind::of(&event.what).zip(id) else { return };
-        let own = |request: &&Request| request.subject.function.name == event.function && request.subject.alias == event.alias;
-        let Some(request) = requests.iter().find(own) else { return };
-        for to in &request.notify {
-            if let Some(message) = (request.notice)(to, event, &id) {
-                let (function, alias) = (event.function.clone(), event.alias.clone());
-                self.waiting.borrow_mut().push(Delivery { function, alias, at: event.at, kind, to: to.clone(), message });
-            }
+        let (begun, ended) = (self.begun.borrow(), self.ended.borrow());
+        for audience in self.audiences.iter().filter(|audience| audience.members.contains(&whose)) {
+            let news = audience.hear(event, |member| begun.contains_key(member) || ended.contains(member));
+            // Who was never told of a beginning is told of no end.
+            let id = audience.members.iter().find_map(|member| begun.get(member));
+            let deliveries = news.iter().filter_map(|events| delivery(audience, &whose, events, id?));
+            self.waiting.borrow_mut().extend(deliveries);
         }
         self.more.notify_one();
     }
+}
+
+fn delivery(audience: &Audience, (function, alias): &Whose, events: &[Event], id: &str) -> Option<Delivery> {
+    let first = events.first()?;
+    let kind = NoticeKind::of(&first.what)?;
+    let message = (audience.notice)(&audience.to, &News { events, id, group: &audience.group })?;
+    let names: Vec<String> = audience.members.iter().map(|(function, alias)| format!("{function}:{alias}")).collect();
+    Some(Delivery {
+        function: function.clone(),
+        alias: alias.clone(),
+        names: names.join(", "),
+        rollout: id.to_owned(),
+        at: first.at,
+        kind,
+        to: audience.to.clone(),
+        message,
+        place: audience.line.as_ref().map(Line::join),
+    })
 }
 
 /// Runs rollouts, and tells of them beside them.
@@ -84,10 +88,10 @@ pub(crate) async fn notifying<C: Cloud, K: Clock, T>(
     if requests.iter().all(|request| request.notify.is_empty()) {
         return rollouts(tell).await;
     }
-    let (outbox, tell) = (Outbox::default(), RefCell::new(tell));
+    let (outbox, tell) = (Outbox::new(requests), RefCell::new(tell));
     let mut both = |event: &Event| {
         (tell.borrow_mut())(event);
-        outbox.add(requests, event);
+        outbox.add(event);
     };
     let mut sending = FuturesUnordered::new();
     let send = |delivery: Delivery| async move {
@@ -137,61 +141,3 @@ fn report_failure(outbox: &Outbox, tell: &mut dyn FnMut(&Event), at: Time, deliv
         tell(&Event { v: FORMAT, at, function, alias, what: EventKind::Warning { text, transient: false } });
     }
 }
-
-/// Sends one, until it is taken, refused for good, or its time is over.
-async fn deliver<C: Cloud, K: Clock>((cloud, clock): (&C, &K), delivery: &Delivery) -> Result<(), String> {
-    let until = cloud.time() + PATIENCE;
-    for failures in 1.. {
-        let why = match attempt(cloud, delivery, until.since(cloud.time())).await {
-            Ok(()) => return Ok(()),
-            Err(Refusal { why, for_good: true }) => return Err(why),
-            Err(Refusal { why, for_good: false }) => why,
-        };
-        let pause = PAUSES.after(failures);
-        if cloud.time() + pause >= until {
-            return Err(why);
-        }
-        clock.sleep(pause).await;
-    }
-    Ok(())
-}
-
-struct Refusal {
-    why: String,
-    for_good: bool,
-}
-
-impl From<CloudError> for Refusal {
-    fn from(error: CloudError) -> Self {
-        let for_good = matches!(error.failure, Failure::Denied | Failure::Invalid | Failure::NotFound | Failure::Expired);
-        Self { why: error.to_string(), for_good }
-    }
-}
-
-async fn attempt<C: Cloud>(cloud: &C, delivery: &Delivery, left: Duration) -> Result<(), Refusal> {
-    let Delivery { at, to, message: Message { subject, body }, .. } = delivery;
-    match &to.recipient {
-        Recipient::Url(url) => taken(&cloud.post(url, body.as_bytes(), left.min(ATTEMPT)).await?),
-        Recipient::Topic(topic) => {
-            let message = TopicMessage { topic: topic.clone(), subject: subject.clone(), body: body.clone() };
-            Ok(cloud.publish_message(&message).await?)
-        }
-        Recipient::Bus(bus) => {
-            let (bus, source, detail_type, detail) = (bus.clone(), SOURCE.to_owned(), subject.clone(), body.clone());
-            Ok(cloud.put_on_bus(&BusEvent { bus, source, detail_type, detail, at: *at }).await?)
-        }
-    }
-}
-
-/// What a page's answer means. Its text is not shown: it may repeat what it was asked at.
-fn taken(answer: &HttpHookResponse) -> Result<(), Refusal> {
-    match answer.status {
-        200..300 => Ok(()),
-        // A time-out of its own, or trouble of its own: another time it may take it.
-        408 | 425 | 500.. => Err(Refusal { why: format!("HTTP status {}", answer.status), for_good: false }),
-        status => Err(Refusal { why: format!("HTTP status {status}"), for_good: true }),
-    }
-}
-
-/// Who sends events to a bus.
-const SOURCE: &str = "canaryctl";

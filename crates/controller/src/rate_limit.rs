@@ -18,9 +18,9 @@ use crate::batch::Gatherer;
 
 use crate::port::{
     AlarmRule, AliasSnapshot, Baseline, BusEvent, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated,
-    EventSource, FunctionUrl, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogLine, LogQuery,
-    LogRows, LogSpan, ManagedAlarm, PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TopicMessage,
-    VersionPair, Watch, Write,
+    EventSource, FunctionUrl, GitHubRequest, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogLine,
+    LogQuery, LogRows, LogSpan, ManagedAlarm, PairCounts, Revision, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources,
+    TopicMessage, VersionPair, Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -225,6 +225,10 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
         self.turn(write.call()).await;
         self.cloud.may_write(subject, write).await
+    }
+
+    async fn ask_github(&self, ask: &GitHubRequest<'_>, limit: Duration) -> Result<HttpHookResponse, CloudError> {
+        self.cloud.ask_github(ask, limit).await
     }
 
     async fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> Result<HttpHookResponse, CloudError> {

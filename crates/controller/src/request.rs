@@ -6,11 +6,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rollout::admission::TakeoverOptions;
-use rollout::event::Event;
 use rollout::gate::Gate;
 use rollout::hook::HookTarget;
 use rollout::note::{Owner, RolloutId};
-use rollout::notify::{Message, Notification};
+use rollout::notify::{Message, News, Notification};
 use rollout::plan::{Entry, Mode, Plan, Source};
 use rollout::policy::Policy;
 use rollout::target::Subject;
@@ -24,8 +23,8 @@ use crate::alias_stack::ReadTemplate;
 use crate::guard::Guard;
 use crate::port::{AlarmRule, Code};
 
-/// What a recipient is sent of an event of the rollout with this id, if anything.
-pub type Notice = fn(&Notification, &Event, &str) -> Option<Message>;
+/// What a recipient is sent of news, if anything.
+pub type Notice = fn(&Notification, &News<'_>) -> Option<Message>;
 
 /// A rollout, as asked for.
 #[derive(Clone, Debug)]
@@ -84,6 +83,8 @@ pub struct Request {
     pub read_template: ReadTemplate,
     /// The alias that is put on the version that was stable, once another is promoted.
     pub keep_previous: Option<String>,
+    /// What deletes old versions of the function, where that is known.
+    pub prunes: Option<String>,
     /// Where the schedule waits for a person.
     pub gates: Vec<Gate>,
     /// Who is told of it.
@@ -133,9 +134,10 @@ impl Request {
             signals: Vec::new(),
             read_template: |text| serde_json::from_str(text).ok(),
             keep_previous: None,
+            prunes: None,
             gates: Vec::new(),
             notify: Vec::new(),
-            notice: |_, _, _| None,
+            notice: |_, _| None,
             notes: Vec::new(),
         }
     }

@@ -24,7 +24,7 @@ pub struct Notify {
 /// Who is told, as a file says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Addressee {
-    /// A URL, a topic or a bus.
+    /// A URL, a topic, a bus, or GitHub.
     Known(Recipient),
     /// What this variable of the environment has, so that a secret URL stands in no file.
     Environment(String),
@@ -72,7 +72,7 @@ impl Read for Addressee {
     }
 
     fn schema() -> serde_json::Value {
-        serde_json::json!({ "type": "string", "pattern": "^(https?://|sns:arn:|arn:|events:|env:)" })
+        serde_json::json!({ "type": "string", "pattern": "^(https?://|sns:arn:|arn:|events:|env:|github$|github:)" })
     }
 }
 
@@ -88,7 +88,7 @@ impl Read for NoticeKind {
 
 keys! {
     struct NotifyKeys {
-        /// An `https://` URL, `sns:TOPIC_ARN`, `events:BUS`, or `env:NAME` for what an environment variable has.
+        /// An `https://` URL, `sns:TOPIC_ARN`, `events:BUS`, `github:ENVIRONMENT`, or `env:NAME` for what an environment variable has.
         "to" to: Addressee,
         /// The logical id of an SNS topic in the stack, instead of `to`.
         "logicalId" logical_id: String,
@@ -171,4 +171,4 @@ fn is_on(event: &str, kind: NoticeKind) -> bool {
     }
 }
 
-const EXPECTED: &str = "an `https://` URL, `sns:TOPIC_ARN`, `events:BUS` or `env:NAME`";
+const EXPECTED: &str = "an `https://` URL, `sns:TOPIC_ARN`, `events:BUS`, `github:ENVIRONMENT` or `env:NAME`";

@@ -120,11 +120,21 @@ fn project<'a>(
         }
     }
     let definitions = definitions.into_iter().filter_map(|(id, definition)| Some((id, definition?))).collect();
+    let prunes = reader.prunes();
     let Reader { stage, stack, region, found, .. } = reader;
-    (Project { stage, stack, region, functions: settings, definitions, ..Project::empty(format, file.name) }, found)
+    (Project { stage, stack, region, functions: settings, definitions, prunes, ..Project::empty(format, file.name) }, found)
 }
 
 impl<'a> Reader<'a> {
+    /// What a deploy deletes of old versions: by `serverless-prune-plugin`, which later frameworks have built in. A value that cannot be resolved
+    /// says nothing.
+    fn prunes(&self) -> Option<At<String>> {
+        let said = |key: &str| self.variables.text(&["custom", "prune", key]).ok().flatten();
+        let automatic = said("automatic").filter(|at| at.value == "true")?;
+        let newest = said("number").map_or_else(|| "the newest".to_owned(), |at| format!("the newest {}", shown(&at.value)));
+        Some(At { value: format!("`custom.prune` deletes all versions but {newest} after each deploy"), place: automatic.place })
+    }
+
     /// The functions: a map, or a list of maps.
     pub(crate) fn functions(&mut self) -> Vec<(&'a Key, &'a Node)> {
         let node = self.variables.path(&["functions"]);

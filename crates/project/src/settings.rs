@@ -36,6 +36,8 @@ pub struct Project {
     pub functions: Vec<FunctionSettings>,
     /// Alarms that the file creates, by their logical id, with their definitions.
     pub definitions: BTreeMap<String, At<Definition>>,
+    /// What a deploy deletes of old versions, where the file says so.
+    pub prunes: Option<At<String>>,
     /// Notes about the file.
     pub notes: Vec<Note>,
     /// The functions that the file has and that are not rolled out, with the reason.
@@ -56,6 +58,7 @@ impl Project {
             region: None,
             functions: Vec::new(),
             definitions: BTreeMap::new(),
+            prunes: None,
             notes: Vec::new(),
             skipped: BTreeMap::new(),
             unread_aliases: BTreeSet::new(),
@@ -453,7 +456,7 @@ keys! {
         "gates" gates: Vec<At<Gate>>,
         /// The alias to put on the previous version after a promotion, so that a clean-up of old versions cannot delete it.
         "keepPrevious" keep_previous: AliasName,
-        /// Who is told of the rollout: an `https://` URL, `sns:TOPIC_ARN`, `events:BUS`, `env:NAME`, or a map with `to` and `on`.
+        /// Who is told of the rollout: an `https://` URL, `sns:TOPIC_ARN`, `events:BUS`, `github:ENVIRONMENT`, `env:NAME`, or a map with `to` and `on`.
         "notify" notify: Vec<At<Notify>>,
         /// How the versions are compared.
         "analysis" analysis: AnalysisSetting,

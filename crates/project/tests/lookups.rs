@@ -82,3 +82,23 @@ fn json_and_yaml_as_other_programs_write_them() {
         assert_eq!(project::as_json("file", text.as_bytes()).unwrap(), expected, "{text}");
     }
 }
+
+/// A clean-up of old versions is known where it runs by itself.
+#[test]
+fn a_serverless_project_says_what_its_deploys_delete() {
+    let read = |custom: &str| {
+        let text = format!(
+            "service: s\ncustom: {{prune: {custom}, keep: 2}}\nfunctions: {{hello: {{deploymentSettings: {{alias: live}}}}}}"
+        );
+        let file = File { name: "serverless.yml", bytes: text.as_bytes() };
+        project::read(Format::Serverless, file, None, &Lookup::default()).unwrap().prunes
+    };
+    let found = read("{automatic: true, number: 3}").unwrap();
+    assert_eq!(found.value, "`custom.prune` deletes all versions but the newest 3 after each deploy");
+    assert_eq!(found.place.to_string(), "serverless.yml:2:29");
+    assert!(read("{automatic: true, number: '${self:custom.keep}'}").unwrap().value.contains("the newest 2 "));
+    assert!(read("{automatic: true, number: '${env:UNKNOWN_HERE}'}").unwrap().value.contains("the newest after"));
+    for none in ["{automatic: false, number: 3}", "{number: 3}", "{automatic: '${env:UNKNOWN_HERE}'}", "none"] {
+        assert_eq!(read(none), None, "{none}");
+    }
+}

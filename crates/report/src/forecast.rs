@@ -7,12 +7,20 @@ use rollout::forecast::{Better, Cost, Forecast, LogCost, Part, SignalForecast};
 use rollout::format::{duration, grouped, percent};
 use rollout::health::clock;
 
+/// From what on the times of two days would be shown as nearly the same.
+const NEARLY_A_DAY: Duration = Duration::from_hours(20);
+
 /// The rows, first the traffic that they assume.
 pub(crate) fn rows(forecast: &Forecast) -> Vec<String> {
     let Forecast { from, to, calls_a_minute, errors_percent, parts, costs, better, signals, log } = forecast;
-    let [from, to] = [from, to].map(|at| clock(*at).chars().take(5).collect::<String>());
+    let since = if to.since(*from) > NEARLY_A_DAY {
+        "the last 24 hours".to_owned()
+    } else {
+        let [from, to] = [from, to].map(|at| clock(*at).chars().take(5).collect::<String>());
+        format!("yesterday from {from} to {to}")
+    };
     let (calls, errors) = (figure(*calls_a_minute), percent(figure(*errors_percent)));
-    let mut rows = vec![format!("based on yesterday from {from} to {to}: {calls} invocations a minute, {errors} of them fail")];
+    let mut rows = vec![format!("based on {since}: {calls} invocations a minute, {errors} of them fail")];
     if parts.is_empty() {
         rows.push("the versions never have invocations at the same time: only total failure can be detected".to_owned());
         return rows;

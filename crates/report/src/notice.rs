@@ -8,26 +8,27 @@
 use std::time::Duration;
 
 use rollout::event::{Event, EventKind, RolloutSummary};
-use rollout::notify::{Chat, Message, NoticeKind, Notification, Recipient};
+use rollout::github::LONGEST_DESCRIPTION;
+use rollout::notify::{Chat, Message, News, NoticeKind, Notification, Recipient};
 use rollout::{Arn, Cause, ReasonKind, Time};
 use serde_json::{Value, json};
 
 use crate::ending::Block;
 use crate::messages::sentences;
 use crate::rollout_state::Story;
-use crate::safe::{card, chat, json_page, one_line, subject_line};
+use crate::safe::{card, chat, cut, json_page, one_line, subject_line};
 
-/// What a recipient is sent of an event; nothing where the event is not for it.
-///
-/// `id` is the rollout's: few events have it.
-pub fn notice(to: &Notification, event: &Event, id: &str) -> Option<Message> {
+/// What a recipient is sent of news; nothing where they are not for it.
+pub fn notice(to: &Notification, news: &News<'_>) -> Option<Message> {
+    let event = news.events.first()?;
     let kind = NoticeKind::of(&event.what).filter(|kind| to.kinds.contains(kind))?;
     Some(match (&to.recipient, to.recipient.chat()) {
-        (Recipient::Url(_), Some(Chat::Slack)) => posted(&json!({ "text": slack(event) })),
-        (Recipient::Url(_), Some(Chat::Teams)) => posted(&teams(event)),
+        (Recipient::Url(_), Some(Chat::Slack)) => posted(&json!({ "text": slack(told(news, event)) })),
+        (Recipient::Url(_), Some(Chat::Teams)) => posted(&teams(told(news, event))),
         (Recipient::Url(_), None) => posted(&json!(event)),
-        (Recipient::Topic(arn), _) => topic(to.trigger.as_deref(), arn, kind, (event, id)),
-        (Recipient::Bus(_), _) => bus(kind, event, id),
+        (Recipient::Topic(arn), _) => topic(to.trigger.as_deref(), arn, kind, (event, news.id)),
+        (Recipient::Bus(_), _) => bus(kind, event, news.id),
+        (Recipient::GitHub(_), _) => github(kind, told(news, event)),
     })
 }
 
@@ -38,22 +39,35 @@ fn posted(body: &Value) -> Message {
 /// A headline, and rows of a label and a text.
 struct Told {
     headline: String,
-    rows: Vec<(&'static str, String)>,
+    rows: Vec<(String, String)>,
     commands: Vec<String>,
 }
 
-fn told(event: &Event) -> Told {
+fn told(news: &News<'_>, event: &Event) -> Told {
     let mut story = Story::default();
     story.add(event);
-    let subject = one_line(&format!("{}:{}", event.function, event.alias));
-    if let Some(ending) = event.ending() {
-        let block = Block::of(&story, ending);
+    let end = match &event.what {
+        EventKind::GroupOutcome(outcome) => Some(Block::of_a_group(outcome)),
+        _ => event.ending().map(|ending| Block::of(&story, ending)),
+    };
+    let others = functions(news.group);
+    if let Some(block) = end {
         let headline = format!("{} {}   {}", block.verdict.mark(), block.verdict.word, block.verdict.sentence);
-        let why = block.why.into_iter().map(|line| ("why", line));
-        let rows = why.chain(block.exposed.map(|line| ("exposed", line))).chain([("now", block.now)]).collect();
+        let why = block.why.into_iter().map(|line| ("why".to_owned(), line));
+        let exposed = block.exposed.map(|line| ("exposed".to_owned(), line));
+        let rows = why.chain(exposed).chain([("now".to_owned(), block.now)]).chain(others).collect();
         return Told { headline, rows, commands: block.next };
     }
-    let rows: Vec<(&'static str, String)> = sentences(&story, event).into_iter().map(|line| (line.word, line.text)).collect();
+    let own = |event: &Event| one_line(&format!("{}:{}", event.function, event.alias));
+    let subject = own(event);
+    let said = |event: &Event| sentences(&story, event).into_iter().map(|line| (line.word.to_owned(), line.text));
+    let rows = if news.events.len() > 1 {
+        let each = news.events.iter().take(MOST).filter_map(|event| Some((own(event), said(event).next()?.1)));
+        let more = news.events.len().saturating_sub(MOST);
+        each.chain((more > 0).then(|| ("and".to_owned(), format!("{more} more")))).collect()
+    } else {
+        said(event).chain(others).collect()
+    };
     let commands = match &event.what {
         EventKind::Paused { gate: Some(_), .. } => {
             vec![format!("canaryctl resume {subject} --gate"), format!("canaryctl abort {subject}")]
@@ -68,21 +82,50 @@ fn told(event: &Event) -> Told {
         Some(NoticeKind::Shifted) => "SHIFTED",
         _ => "HELD",
     };
-    Told { headline: format!("{word}   {subject}"), rows, commands }
+    let whole = match news.group.len() {
+        0 | 1 => subject,
+        many if news.events.len() > 1 => format!("{many} functions, all or none"),
+        many => format!("{subject} and {} more", many - 1),
+    };
+    Told { headline: format!("{word}   {whole}"), rows, commands }
 }
 
-fn slack(event: &Event) -> String {
-    let Told { headline, rows, commands } = told(event);
-    let rows = rows.iter().map(|(label, text)| format!("*{label}*  {}", chat(text)));
+/// All that are rolled out as one, in a row, where they are several.
+fn functions(group: &[String]) -> Option<(String, String)> {
+    let named: Vec<String> = group.iter().take(MOST).map(|name| one_line(name)).collect();
+    let more = group.len().saturating_sub(MOST);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (group.len() > 1).then(|| ("functions".to_owned(), format!("{}{more}", named.join(", "))))
+}
+
+/// How many functions a message names.
+const MOST: usize = 20;
+
+fn slack(Told { headline, rows, commands }: Told) -> String {
+    let rows = rows.iter().map(|(label, text)| format!("*{}*  {}", chat(label), chat(text)));
     let commands = commands.iter().map(|command| format!("`{}`", chat(command).replace('`', "'")));
     [format!("*{}*", chat(&headline))].into_iter().chain(rows).chain(commands).collect::<Vec<_>>().join("\n")
 }
 
+/// A state of a deployment, and a line of what there is to know.
+///
+/// What waits for a person is in progress all the same: GitHub is told nothing when it goes on.
+/// Source: "Create a deployment status" of GitHub's REST API.
+fn github(kind: NoticeKind, Told { headline, rows, .. }: Told) -> Message {
+    let state = match kind {
+        NoticeKind::Started | NoticeKind::Shifted | NoticeKind::Held => "in_progress",
+        NoticeKind::Promoted => "success",
+        NoticeKind::RolledBack => "failure",
+        NoticeKind::Unconfirmed | NoticeKind::Failed => "error",
+    };
+    let said = rows.first().map_or_else(|| headline.clone(), |(_, text)| format!("{headline}: {text}"));
+    Message { subject: state.to_owned(), body: cut(&said, LONGEST_DESCRIPTION) }
+}
+
 /// An adaptive card, which both kinds of Teams' webhooks take.
-fn teams(event: &Event) -> Value {
-    let Told { headline, rows, commands } = told(event);
+fn teams(Told { headline, rows, commands }: Told) -> Value {
     let mut body = vec![json!({ "type": "TextBlock", "text": card(&headline), "weight": "Bolder", "wrap": true })];
-    let facts: Vec<Value> = rows.iter().map(|(label, text)| json!({ "title": label, "value": card(text) })).collect();
+    let facts: Vec<Value> = rows.iter().map(|(label, text)| json!({ "title": card(label), "value": card(text) })).collect();
     body.push(json!({ "type": "FactSet", "facts": facts }));
     let command = |text: &String| json!({ "type": "TextBlock", "text": card(text), "fontType": "Monospace", "wrap": true });
     body.extend(commands.iter().map(command));

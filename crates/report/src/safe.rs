@@ -145,6 +145,16 @@ pub(crate) fn card(text: &str) -> String {
     line
 }
 
+/// A line of at most so many letters.
+pub(crate) fn cut(text: &str, longest: usize) -> String {
+    let line = one_line(text);
+    if line.chars().count() <= longest {
+        return line;
+    }
+    let kept: String = line.chars().take(longest - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
 /// The subject of a message as SNS takes it: printable ASCII, at most 100 letters.
 pub(crate) fn subject_line(text: &str) -> String {
     one_line(text).chars().map(|letter| if matches!(letter, ' '..='~') { letter } else { '?' }).take(100).collect()

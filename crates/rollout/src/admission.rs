@@ -187,9 +187,10 @@ mod tests {
 
     #[test]
     fn a_rollout_whose_lease_has_ended_is_not_said_to_be_driven() {
-        let words = |lease| match way(&AliasState::Running(note(Some(lease), 2)), TakeoverOptions::default()) {
-            Admission::No { why, .. } => why,
-            other => panic!("{other:?}"),
+        let words = |lease| {
+            let found = way(&AliasState::Running(note(Some(lease), 2)), TakeoverOptions::default());
+            let Admission::No { why, .. } = found else { panic!("{found:?}") };
+            why
         };
         assert!(words(NOW.as_secs() + 60).contains("driven by process"));
         let gone = words(NOW.as_secs() - 60);

@@ -6,6 +6,7 @@ use crate::action::{Action, Reason};
 use crate::decide::decide;
 use crate::decide_tests::{BEGUN, alarm, nothing_but, plan, points, version};
 use crate::gate::{Gate, in_order};
+use crate::group::{AtGate, Others, member, others};
 use crate::group_tests::{as_noted, shift};
 use crate::health::{AlarmState, Health};
 use crate::note::{AfterPause, Note, Owner, Pause, Phase};
@@ -94,6 +95,7 @@ fn the_first_of_two_approvals_counts_and_the_second_finds_it_done() {
     let at_gate = as_noted(&waiting(&plan));
     let OperatorDecision::Write { alias, .. } = approve(&at_gate, BEGUN + LASTS / 2) else { panic!() };
     assert_eq!((alias.note().unwrap().pause, &alias.weights), (None, &at_gate.weights));
+    assert!(alias.note().unwrap().approved);
     assert!(matches!(approve(&alias, BEGUN + LASTS / 2), OperatorDecision::Done(_)));
     // Over: the rollout's process acts on it, and nobody else.
     assert!(matches!(approve(&at_gate, BEGUN + LASTS), OperatorDecision::Refused { .. }));
@@ -101,6 +103,61 @@ fn the_first_of_two_approvals_counts_and_the_second_finds_it_done() {
     let pause = Pause { gate: false, ..waiting(&plan).pause.unwrap() };
     let paused = as_noted(&Note { pause: Some(pause), ..waiting(&plan) });
     assert!(matches!(approve(&paused, BEGUN), OperatorDecision::Refused { .. }));
+}
+
+/// What one of a group does at its gate, by what the others show of theirs, at every moment around its end.
+#[test]
+fn a_gate_is_one_for_all_of_a_group() {
+    let plan = Plan { group: vec!["a".into(), "b".into()], ..gated(AfterPause::RollBack) };
+    let end = BEGUN + LASTS;
+    let (before, after) = (end - Duration::from_secs(1), end + Duration::from_secs(1));
+    let rolls_back = Action::RollBack(Cause::Hand);
+    for (now, approved, open, looked_at, expected) in [
+        (before, None, Some(1), before, None),
+        (before, Some(1), None, before, Some(Action::Resume)),
+        // At another step it is another gate.
+        (before, Some(2), None, before, None),
+        (end, None, Some(1), end, None),
+        (end, None, None, before, None),
+        (end, None, None, end, Some(rolls_back.clone())),
+        (end, None, Some(2), end, Some(rolls_back.clone())),
+        (after, Some(1), None, end, Some(Action::Resume)),
+        (after, Some(1), Some(1), before, Some(Action::Resume)),
+    ] {
+        let company = others(std::iter::empty(), 0, &plan, now);
+        let company = Others { gate_approved: approved, gate_open: open, looked_at: Some(looked_at), ..company };
+        let at = |state| Observation { others: Some(company.clone()), ..seen(as_noted(&waiting(&plan)), now, state) };
+        let action = decide(&plan, &at(AlarmState::Ok));
+        match expected {
+            Some(expected) => assert_eq!(action, expected, "{now:?} {approved:?} {open:?} {looked_at:?}"),
+            None => assert!(matches!(action, Action::Wait { why: Reason::Paused(_), .. }), "{action:?} {now:?} {open:?}"),
+        }
+        assert_eq!(decide(&plan, &at(AlarmState::Alarm)), Action::RollBack(Cause::Alarm));
+    }
+}
+
+/// What a member shows of its gate is in its note: the next process shows the same, before the alias is its own.
+#[test]
+fn a_member_shows_its_gate_by_its_note() {
+    let plan = Plan { group: vec!["a".into(), "b".into()], ..gated(AfterPause::RollBack) };
+    let shown = |note: &Note, now| {
+        let seen = seen(as_noted(note), now, AlarmState::Ok);
+        member(&plan, &seen, &decide(&plan, &seen)).gate
+    };
+    let end = BEGUN + LASTS;
+    let approved = Note { pause: None, approved: true, ..waiting(&plan) };
+    let theirs = Note { owner: Owner::from_random(77), ..approved.clone() };
+    let manual = Note { pause: waiting(&plan).pause.map(|pause| Pause { gate: false, ..pause }), ..waiting(&plan) };
+    for (note, now, gate) in [
+        (&waiting(&plan), BEGUN, Some(AtGate::Open(1))),
+        (&waiting(&plan), end, None),
+        (&approved, BEGUN, Some(AtGate::Approved(1))),
+        (&approved, end, Some(AtGate::Approved(1))),
+        (&theirs, end, Some(AtGate::Approved(1))),
+        (&manual, BEGUN, None),
+    ] {
+        assert_eq!(shown(note, now), gate, "{note:?}");
+    }
 }
 
 #[test]

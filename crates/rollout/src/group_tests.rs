@@ -99,8 +99,23 @@ fn companies() -> Vec<Others> {
             for ((at, ready), leads) in places.iter().flat_map(|place| [(*place, false), (*place, true)]) {
                 let before = if leads { Stage::Final } else { at };
                 let (called, last, owned, open) = (called.clone(), None, moved, under_way);
-                let flags =
-                    Others { called, taken_over, committed, leads, moved, owned, under_way, open, before, at, ready, last };
+                let flags = Others {
+                    called,
+                    taken_over,
+                    committed,
+                    leads,
+                    moved,
+                    owned,
+                    under_way,
+                    open,
+                    before,
+                    at,
+                    ready,
+                    last,
+                    gate_approved: None,
+                    gate_open: None,
+                    looked_at: None,
+                };
                 all.push(flags);
             }
         }

@@ -42,6 +42,7 @@ mod first_deployment;
 pub mod forecast;
 pub mod format;
 pub mod gate;
+pub mod github;
 pub mod group;
 pub mod guarded;
 pub mod health;

@@ -6,7 +6,7 @@
 //!
 //! Rollout id and owner token stand at the same places in every version of the format, so that a later format can at least be
 //! recognised. Then the phase, `stable>candidate` (`-` where there is none yet), in phase `shift` the weight and the step, in phase
-//! `back` the cause, and fields `key=value`: `t` begun, `s` in force since, `d` next change due, `l` lease, `u` paused until
+//! `back` the cause, and fields `key=value`: `t` begun, `s` in force since (a `0` before it: its gate was approved), `d` next change due, `l` lease, `u` paused until
 //! (`r` or `b` behind it: then resume, or roll back; a `0` before it: a gate of the schedule), `b` blind since, `k` hook attempt and deadline, `a` how long suspicions
 //! have held the rollout up, `w` how much longer this step lasts for lack of invocations, `p` what stable replaced, `h` the plan's
 //! hash, `m` that a person gave the candidate all traffic, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
@@ -234,6 +234,9 @@ pub struct Note {
     /// Whether a person gave the candidate all traffic, ahead of the schedule.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub promoted_manually: bool,
+    /// Whether a person approved the gate of the step in force.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
     /// Versions found bad, newest first, at most [`REJECTED_KEPT`].
     pub rejected: Vec<Rejected>,
 }
@@ -259,6 +262,7 @@ impl Note {
             previous: None,
             plan: None,
             promoted_manually: false,
+            approved: false,
             rejected: Vec::new(),
         }
     }
@@ -327,16 +331,16 @@ impl fmt::Display for Note {
             Phase::Back(cause) => write!(f, " {}", cause.word())?,
             Phase::Claim | Phase::Pre | Phase::Bake | Phase::Post | Phase::Promoted => {}
         }
-        write!(f, " t={} s={}", seconds(self.started_at), seconds(self.since))?;
+        // Who knows of no gates reads the same times, here and below, and takes a gate for a person's pause.
+        let zero = |set: bool| if set { "0" } else { "" };
+        write!(f, " t={} s={}{}", seconds(self.started_at), zero(self.approved), seconds(self.since))?;
         let time = |at: Option<Time>| at.map(seconds);
         let span = |span: Duration| (!span.is_zero()).then(|| base36(span.as_secs()));
         let then = |then: AfterPause| if then == AfterPause::Resume { 'r' } else { 'b' };
-        // Who knows of no gates reads the same time, and takes it for a person's pause.
-        let gate = |pause: Pause| if pause.gate { "0" } else { "" };
         let fields = [
             ('d', time(self.due)),
             ('l', time(self.lease)),
-            ('u', self.pause.map(|pause| format!("{}{}.{}", gate(pause), seconds(pause.until), then(pause.then)))),
+            ('u', self.pause.map(|pause| format!("{}{}.{}", zero(pause.gate), seconds(pause.until), then(pause.then)))),
             ('b', time(self.blind)),
             ('k', self.hook.map(|hook| format!("{}.{}", hook.number, seconds(hook.deadline)))),
             ('a', span(self.held)),
@@ -396,7 +400,7 @@ fn parse(text: &str) -> Option<NoteParse> {
 fn read_field(note: &mut Note, key: &str, value: &str) -> Option<()> {
     match key {
         "t" => note.started_at = time(value)?,
-        "s" => note.since = time(value)?,
+        "s" => (note.since, note.approved) = (time(value)?, value.starts_with('0')),
         "d" => note.due = Some(time(value)?),
         "l" => note.lease = Some(time(value)?),
         "u" => {

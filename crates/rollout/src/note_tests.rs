@@ -35,6 +35,16 @@ fn reads_the_documented_example() {
     assert_eq!(note.to_string(), EXAMPLE);
 }
 
+/// As above, in the time since when the step is in force.
+#[test]
+fn an_approved_gate_is_any_step_to_whoever_knows_of_none() {
+    let approved = EXAMPLE.replace(" s=", " s=0");
+    let (_, note) = read(&approved);
+    let (note, (_, plain)) = (note.unwrap(), read(EXAMPLE));
+    assert_eq!((note.approved, note.to_string().as_str()), (true, approved.as_str()));
+    assert_eq!(Note { approved: false, ..note }, plain.unwrap());
+}
+
 /// Whoever knows of no gates reads the time with a zero before it, which is the same time.
 #[test]
 fn a_gate_is_a_pause_to_whoever_knows_of_none() {
@@ -108,14 +118,14 @@ prop_compose! {
         (started_at, since, due, lease, blind) in (any_time(), any_time(), proptest::option::of(any_time()), proptest::option::of(any_time()), proptest::option::of(any_time())),
         pause in proptest::option::of((any_time(), any::<bool>(), any::<bool>())),
         hook in proptest::option::of((1..=9u8, any_time())),
-        (held, waited, promoted_manually) in (0..600u64, 0..7200u64, any::<bool>()),
+        (held, waited, promoted_manually, approved) in (0..600u64, 0..7200u64, any::<bool>(), any::<bool>()),
         rejected in proptest::collection::vec((any_version(), proptest::sample::select(vec![Cause::Alarm, Cause::Hand, Cause::PostHook])), 0..=3),
     ) -> Note {
         Note {
             id: RolloutId(id), owner: Owner::from_random(owner), phase, stable, candidate: Some(candidate), started_at, since, due, lease,
             pause: pause.map(|(until, back, gate)| Pause { until, then: if back { AfterPause::RollBack } else { AfterPause::Resume }, gate }),
             blind, hook: hook.map(|(number, deadline)| HookAttempt { number, deadline }),
-            held: Duration::from_secs(held), waited: Duration::from_secs(waited), previous, plan: plan.map(PlanHash), promoted_manually,
+            held: Duration::from_secs(held), waited: Duration::from_secs(waited), previous, plan: plan.map(PlanHash), promoted_manually, approved,
             rejected: rejected.into_iter().map(|(version, cause)| Rejected { version, cause }).collect(),
         }
     }

@@ -5,7 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::event::EventKind;
+use crate::event::{Event, EventKind, GroupOutcome};
+use crate::github::{Deployments, LONGEST_ENVIRONMENT, USUAL};
 use crate::hook::{HookError, HookTarget, HookUrl};
 use crate::words::words;
 use crate::{Arn, OutcomeKind};
@@ -54,8 +55,21 @@ impl NoticeKind {
                 // It is not over.
                 OutcomeKind::Detached | OutcomeKind::Unknown(_) => None,
             },
+            EventKind::GroupOutcome(outcome) => Self::of_a_group(outcome),
             _ => None,
         }
+    }
+
+    /// What the end of several rollouts as one is, by the exit code of all of them.
+    fn of_a_group(outcome: &GroupOutcome) -> Option<Self> {
+        let is_over = outcome.members.iter().all(|member| member.ending.outcome != OutcomeKind::Detached);
+        is_over.then_some(match outcome.exit_code {
+            0 => Self::Promoted,
+            10..20 => Self::RolledBack,
+            20 => Self::Unconfirmed,
+            30 => Self::Held,
+            _ => Self::Failed,
+        })
     }
 }
 
@@ -68,6 +82,8 @@ pub enum Recipient {
     Topic(String),
     /// A bus of `EventBridge`, by its name or ARN.
     Bus(String),
+    /// GitHub, which shows deployments.
+    GitHub(Deployments),
 }
 
 /// A chat whose webhooks want a shape of their own.
@@ -84,8 +100,14 @@ impl Recipient {
     pub fn whole(&self) -> String {
         match self {
             Self::Url(url) => HookTarget::Url(url.clone()).whole(),
-            Self::Topic(_) | Self::Bus(_) => self.to_string(),
+            Self::Topic(_) | Self::Bus(_) | Self::GitHub(_) => self.to_string(),
         }
+    }
+
+    /// Whether it is for people, who are told of several rollouts as one: once for all of them. Programs are told of each function: what
+    /// listens for `CodeDeploy` expects one application in a message.
+    pub fn is_for_people(&self) -> bool {
+        self.chat().is_some() || matches!(self, Self::GitHub(_))
     }
 
     /// The chat that a URL is of, if it is of one.
@@ -107,6 +129,7 @@ impl fmt::Display for Recipient {
             Self::Url(url) => write!(f, "{}/…", url.origin()),
             Self::Topic(arn) => write!(f, "sns:{arn}"),
             Self::Bus(bus) => write!(f, "events:{bus}"),
+            Self::GitHub(deployments) => write!(f, "github:{}", deployments.environment),
         }
     }
 }
@@ -132,8 +155,11 @@ pub enum RecipientError {
     /// Not a bus.
     #[error("`{0}` is not the name or the ARN of an EventBridge bus\n  hint: for example `events:default`")]
     Bus(String),
-    /// None of the three.
-    #[error("a notification goes to `https://…`, `sns:TOPIC_ARN` or `events:BUS`")]
+    /// Not an environment.
+    #[error("`{0}` is not the name of an environment of GitHub\n  hint: for example `github:production`")]
+    Environment(String),
+    /// None of them.
+    #[error("a notification goes to `https://…`, `sns:TOPIC_ARN`, `events:BUS` or `github:ENVIRONMENT`")]
     Unknown,
 }
 
@@ -149,6 +175,15 @@ impl FromStr for Recipient {
             let is_arn = Arn::parse(bus).is_some_and(|arn| arn.service == "events");
             let sound = (1..=256).contains(&bus.len()) && bus.bytes().all(sound) && (is_arn || !bus.contains(':'));
             return if sound { Ok(Self::Bus(bus.to_owned())) } else { Err(RecipientError::Bus(shown(bus))) };
+        }
+        if text == "github" {
+            return Ok(Self::GitHub(Deployments { environment: USUAL.to_owned(), repository: None }));
+        }
+        if let Some(environment) = text.strip_prefix("github:") {
+            let length = environment.chars().count();
+            let sound = (1..=LONGEST_ENVIRONMENT).contains(&length) && !environment.contains(char::is_control);
+            let deployments = Deployments { environment: environment.to_owned(), repository: None };
+            return if sound { Ok(Self::GitHub(deployments)) } else { Err(RecipientError::Environment(shown(environment))) };
         }
         let topic = text.strip_prefix("sns:").or_else(|| Arn::is_meant(text).then_some(text)).ok_or(RecipientError::Unknown)?;
         let name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
@@ -174,10 +209,22 @@ pub struct Notification {
     pub trigger: Option<String>,
 }
 
+/// What there is to tell: an event of one rollout; or of several as one the events with which they began, or the one that ends all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct News<'a> {
+    /// At least one, and all of one kind.
+    pub events: &'a [Event],
+    /// The rollout's id: few events have it.
+    pub id: &'a str,
+    /// All that are rolled out as one; empty where it is one alone.
+    pub group: &'a [String],
+}
+
 /// What one recipient is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// A line for a topic's subject: printable ASCII, at most 100 letters. The type of a bus' event. Nothing for a URL.
+    /// A line for a topic's subject: printable ASCII, at most 100 letters. The type of a bus' event. The state of GitHub's deployment.
+    /// Nothing for a URL.
     pub subject: String,
     /// The text or the JSON.
     pub body: String,
@@ -195,6 +242,8 @@ mod tests {
             ("sns:arn:aws:sns:eu-west-1:123456789012:deploys", "sns:arn:aws:sns:eu-west-1:123456789012:deploys"),
             ("arn:aws:sns:eu-west-1:123456789012:deploys", "sns:arn:aws:sns:eu-west-1:123456789012:deploys"),
             ("events:default", "events:default"),
+            ("github", "github:production"),
+            ("github:eu staging", "github:eu staging"),
             (
                 "events:arn:aws:events:eu-west-1:123456789012:event-bus/a",
                 "events:arn:aws:events:eu-west-1:123456789012:event-bus/a",
@@ -220,6 +269,9 @@ mod tests {
             "sns:arn:aws:sns:eu-west-1:123456789012:",
             "events:",
             "events:a b",
+            "github:",
+            "github:a\nb",
+            "githubs",
             "events:arn:aws:sns:eu-west-1:123456789012:deploys",
         ] {
             let error = text.parse::<Recipient>().unwrap_err().to_string();

@@ -86,7 +86,10 @@ pub fn rule(operation: Operation, aim: Aim, alias: &Alias, now: Time, owner: Own
         }
         Operation::Resume | Operation::Approve if note.pause.is_none() => OperatorDecision::Done("it is not paused".to_owned()),
         Operation::Approve => approve(alias, note, now),
-        Operation::Resume => noted(alias, &Note { pause: None, ..note.clone() }, "resumed".to_owned()),
+        Operation::Resume => {
+            let approved = note.approved || note.pause.is_some_and(|pause| pause.gate);
+            noted(alias, &Note { pause: None, approved, ..note.clone() }, "resumed".to_owned())
+        }
         Operation::Promote => promote(&found, alias, note, now),
         Operation::PromoteNow => promote_now(alias, note, now),
     }
@@ -137,7 +140,7 @@ fn approve(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
         ),
         Some(_) | None => {
             let at = note.phase.share();
-            noted(alias, &Note { pause: None, ..note.clone() }, format!("approved the gate at {at}"))
+            noted(alias, &Note { pause: None, approved: true, ..note.clone() }, format!("approved the gate at {at}"))
         }
     }
 }
@@ -165,6 +168,7 @@ fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> Operato
         since,
         due: None,
         pause: None,
+        approved: false,
         waited: Duration::ZERO,
         promoted_manually: true,
         ..note.clone()

@@ -99,6 +99,22 @@ pub fn aliases<'a>(template: &'a Value, name: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// The logical ids of the versions that a later deploy deletes from AWS: what it makes in their place is another one, and nothing keeps them.
+pub fn versions_it_deletes(template: &Value) -> Vec<&str> {
+    let keeps = |version: &Value, key: &str| version[key].as_str().is_some_and(|policy| policy.starts_with("Retain"));
+    let publishes = |version: &Value| {
+        let properties = version["Properties"].as_object().into_iter().flatten();
+        properties.filter(|(_, value)| !is_no_value(value)).any(|(key, _)| !NEVER_PUBLISH.contains(&key.as_str()))
+    };
+    let deleted = |(id, version): &(&String, &Value)| match named_by(id) {
+        // New code has another name: this one leaves the template.
+        Some(_) => !keeps(version, "DeletionPolicy"),
+        None => publishes(version) && !keeps(version, "UpdateReplacePolicy"),
+    };
+    let all = template["Resources"].as_object().into_iter().flatten();
+    all.filter(|(_, resource)| resource["Type"] == VERSION).filter(deleted).map(|(id, _)| id.as_str()).collect()
+}
+
 struct Judge<'a> {
     template: &'a Value,
     tool: Tool,

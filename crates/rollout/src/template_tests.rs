@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::template::{Movement, Tool, aliases, overall, tool, verdicts};
+use crate::template::{Movement, Tool, aliases, overall, tool, verdicts, versions_it_deletes};
 use Movement::{Latest, MayMove, Moves, Stays, Unknown};
 
 /// A stack of one function with one alias: what stands at `FunctionVersion`, what else is in the resource, and further resources.
@@ -232,4 +232,30 @@ fn what_is_no_template_is_unknown_and_an_alias_is_found_by_its_name() {
     let circle = json!({ "Parameters": { "P": {} }, "Conditions": { "A": { "Fn::Not": [{ "Condition": "B" }] }, "B": { "Fn::Not": [{ "Condition": "A" }] } } });
     let round = with(stack(json!({ "Fn::If": ["A", "41", "42"] }), json!({}), json!({})), circle);
     assert_eq!(overall(&verdicts(&round, "Live")), Stays);
+}
+
+/// SAM and Serverless keep what leaves the template, CDK's `currentVersion` does not; what is written once stays.
+#[test]
+fn versions_that_a_later_deploy_deletes() {
+    let cdk = "HelloCurrentVersionF236B96656610af208e8d72fc4ce78b980de3f35";
+    let retain = json!({ "DeletionPolicy": "Retain" });
+    let destroy = json!({ "DeletionPolicy": "Delete" });
+    let replaced = json!({ "UpdateReplacePolicy": "Retain" });
+    let none = json!({});
+    for (id, properties, policies, deleted) in [
+        (cdk, &none, &destroy, true),
+        (cdk, &none, &retain, false),
+        (cdk, &none, &json!({ "DeletionPolicy": "RetainExceptOnCreate" }), false),
+        ("HelloVersione0c268820a", &none, &retain, false),
+        ("HelloVersione0c268820a", &none, &destroy, true),
+        ("HelloLambdaVersionkPJIfMF0UpCatO8X7eHktp4wmGUdFdnqaSyIfI30I", &none, &retain, false),
+        ("HelloVersioncanaryctl0", &none, &destroy, false),
+        ("V", &json!({ "CodeSha256": "abc" }), &retain, true),
+        ("V", &json!({ "CodeSha256": "abc" }), &replaced, false),
+        ("V", &json!({ "CodeSha256": { "Ref": "AWS::NoValue" } }), &retain, false),
+    ] {
+        let mut template = stack(of(id), json!({}), version(id, properties.clone()));
+        merge(&mut template, json!({ "Resources": { id: policies } }));
+        assert_eq!(versions_it_deletes(&template), if deleted { vec![id] } else { Vec::new() }, "{id} {properties} {policies}");
+    }
 }

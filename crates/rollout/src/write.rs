@@ -217,7 +217,7 @@ fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize
     let rejected = without_candidate(plan, &note);
     let (due, waited) = (Some(since + plan.dwell(phase)), Duration::ZERO);
     let pause = plan.gates.iter().find(|gate| gate.weight == weight).map(|gate| gate.pause(since)).or(note.pause);
-    let note = Note { phase, since, due, waited, pause, hook: None, rejected, ..note };
+    let note = Note { phase, since, due, waited, pause, approved: false, hook: None, rejected, ..note };
     let refused = weight == Weight::FULL && seen.full_weight_refused;
     let written = if refused { Weight::ALMOST_FULL } else { weight };
     renoted(seen, &Alias { weights: vec![(candidate, written)], ..alias.clone() }, note)
@@ -240,7 +240,7 @@ fn reached(plan: &Plan, weight: Weight) -> usize {
 fn terminal(note: Note, now: Time) -> Note {
     let since = now.ceil_to_second();
     let (due, lease, pause, blind, hook) = (None, None, None, None, None);
-    Note { since, due, lease, pause, blind, hook, held: Duration::ZERO, waited: Duration::ZERO, ..note }
+    Note { since, due, lease, pause, approved: false, blind, hook, held: Duration::ZERO, waited: Duration::ZERO, ..note }
 }
 
 fn promote(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Option<Alias> {

@@ -172,7 +172,8 @@ impl Connection {
         let request = http::Request::from_parts(head, body);
         let caller = caller(request.headers()).to_owned();
         // AWS is asked with a signature; what comes without one is for somebody else.
-        let signed = request.headers().contains_key(http::header::AUTHORIZATION);
+        let signature = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let signed = signature.is_some_and(|value| value.starts_with("AWS4-"));
         let answer = async {
             if signed {
                 return self.account.call(&caller, request).await;

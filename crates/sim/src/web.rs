@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::github::Repository;
 use crate::time::Time;
 
 /// What a page answers.
@@ -55,12 +56,26 @@ pub struct Visit {
 #[derive(Debug, Default)]
 pub(crate) struct Web {
     pages: BTreeMap<String, WebPage>,
+    repository: Option<Repository>,
     visits: Vec<Visit>,
 }
 
 impl Web {
     pub(crate) fn put(&mut self, address: &str, page: WebPage) {
         self.pages.insert(address.to_owned(), page);
+    }
+
+    /// Takes a page away, so that what is behind it answers.
+    pub(crate) fn remove(&mut self, address: &str) {
+        self.pages.remove(address);
+    }
+
+    pub(crate) fn host(&mut self, repository: &str) {
+        self.repository = Some(Repository::new(repository));
+    }
+
+    pub(crate) fn repository(&self) -> Option<&Repository> {
+        self.repository.as_ref()
     }
 
     pub(crate) fn visits(&self) -> &[Visit] {
@@ -74,7 +89,8 @@ impl Web {
         at: Time,
     ) -> Option<(http::Response<Bytes>, Option<Duration>)> {
         let origin = format!("{}://{}/", request.uri().scheme_str()?, request.uri().authority()?);
-        if !self.pages.keys().any(|address| address.starts_with(&origin)) {
+        let hosted = self.repository.is_some() && origin == GITHUB;
+        if !hosted && !self.pages.keys().any(|address| address.starts_with(&origin)) {
             return None;
         }
         if self.visits.len() < MOST_VISITS {
@@ -82,7 +98,10 @@ impl Web {
         }
         let address = format!("{origin}{}", request.uri().path().trim_start_matches('/'));
         let missing = WebPage::new(404, "there is no such page");
-        let page = self.pages.get(&address).unwrap_or(&missing);
+        let repository = self.repository.as_mut().filter(|_| hosted && !self.pages.contains_key(&address));
+        let hosted = repository.and_then(|repository| repository.answer(request, at));
+        let hosted = hosted.map(|(status, answer)| WebPage::new(status, &answer.to_string()));
+        let page = hosted.as_ref().or_else(|| self.pages.get(&address)).unwrap_or(&missing);
         let mut response = http::Response::new(Bytes::from(page.body.clone()));
         *response.status_mut() = http::StatusCode::from_u16(page.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
         if let Some(location) = page.location.as_ref().and_then(|location| http::HeaderValue::from_str(location).ok()) {
@@ -91,6 +110,9 @@ impl Web {
         Some((response, page.after))
     }
 }
+
+/// Where GitHub's API is.
+const GITHUB: &str = "https://api.github.com/";
 
 /// Visits remembered at most.
 const MOST_VISITS: usize = 10_000;

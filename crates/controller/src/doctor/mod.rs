@@ -6,6 +6,7 @@ mod alarms;
 mod bypass;
 mod hooks;
 mod irreversible;
+mod retention;
 mod stored;
 
 use rollout::admission::owner_is_there;
@@ -43,6 +44,7 @@ pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request,
     Box::pin(bypass::look(cloud, request, &found, aliases.as_deref(), &mut out)).await;
     Box::pin(irreversible::look(cloud, request, &found, &mut out)).await;
     Box::pin(stored::look(cloud, request, &found, &mut out)).await;
+    out.diagnoses.extend(retention::look(request, &found));
     Box::pin(hooks::look(cloud, clock, request, &mut out)).await;
     Box::pin(alarms::look(cloud, request, &found, aliases, &mut out)).await;
     out.unseen.extend(unasked(request));

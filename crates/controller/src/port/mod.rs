@@ -4,6 +4,7 @@
 
 mod calls;
 mod error;
+mod github;
 mod logs;
 mod schedules;
 mod types;
@@ -20,6 +21,7 @@ use rollout::{Alias, Signal, Time, Version};
 
 pub use calls::{Call, CallLimit};
 pub use error::CloudError;
+pub use github::GitHubRequest;
 pub use logs::*;
 pub use rollout::alias::{AliasSnapshot, Revision};
 pub use rollout::candidate::{State, Update};
@@ -221,6 +223,9 @@ pub trait Cloud {
     /// Sends a hook's question to its URL once, signed by nobody, and waits for the answer. Redirects are not followed. One that says
     /// it was too much is [`Failure::Throttled`]; every other status is an answer.
     fn post(&self, url: &HookUrl, payload: &[u8], limit: Duration) -> impl Future<Output = Answer<HttpHookResponse>>;
+
+    /// Asks GitHub once, and waits for the answer; every status is one.
+    fn ask_github(&self, ask: &GitHubRequest<'_>, limit: Duration) -> impl Future<Output = Answer<HttpHookResponse>>;
 
     /// Publishes a message to a topic of SNS, in the topic's own Region. Once: whoever may do it twice tries again.
     fn publish_message(&self, message: &TopicMessage) -> impl Future<Output = Answer<()>>;

@@ -6,4 +6,4 @@ pub(crate) mod state;
 
 pub use admission::{Joins, joins, taken_out, under_way};
 pub use rules::{exit_code, member, others};
-pub use state::{Left, Member, Others, RollbackTrigger, Stage};
+pub use state::{AtGate, Left, Member, Others, RollbackTrigger, Stage};

@@ -8,13 +8,14 @@
 //! 1. A member that rolls back, or is back, calls all others back, a final one too. So does one that is lost before the commit.
 //! 2. The first version that becomes final, after all members have passed everything, is the commit: one write to one alias. From
 //!    then on nothing automatic rolls back, and whoever stands at 100% becomes final, unless a person holds it.
-//! 3. Claims are made in order, so that of two processes one wins them all. No step is taken before all others may take it.
+//! 3. A gate is one for all of them: whoever approves it on one approves it for the group, and it is over when it is over on all of them.
+//! 4. Claims are made in order, so that of two processes one wins them all. No step is taken before all others may take it.
 
-use super::state::{Left, Member, Others, RollbackTrigger, Stage};
+use super::state::{AtGate, Left, Member, Others, RollbackTrigger, Stage};
 use crate::action::{Action, Reason, look_again, wait};
 use crate::alias::alias_state;
 use crate::health::Pass;
-use crate::note::{Note, Phase};
+use crate::note::{AfterPause, Note, Phase};
 use crate::observation::{Certainty, Observation};
 use crate::plan::{OnInterrupt, Plan};
 use crate::position::{Position, position};
@@ -36,6 +37,9 @@ pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place:
         at: alone,
         ready: alone,
         last: None,
+        gate_approved: None,
+        gate_open: None,
+        looked_at: None,
     };
     for (index, (name, member, shown)) in members.enumerate().filter(|(index, _)| *index != place) {
         match member.left {
@@ -49,6 +53,14 @@ pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place:
                 seen.called = Some(RollbackTrigger { by: name.to_owned(), cause: None });
             }
             Some(Left::Back(_) | Left::Lost | Left::TakenOver) | None => {}
+        }
+        match member.gate {
+            Some(AtGate::Approved(step)) => seen.gate_approved = seen.gate_approved.max(Some(step)),
+            Some(AtGate::Open(step)) => seen.gate_open = seen.gate_open.max(Some(step)),
+            None => {}
+        }
+        if !plan.gates.is_empty() && !member.ended {
+            seen.looked_at = Some(seen.looked_at.map_or(shown, |first| first.min(shown)));
         }
         seen.committed |= member.committed;
         seen.moved |= matches!(member.at, Stage::Step(_));
@@ -95,7 +107,16 @@ pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
     let ended = matches!(action, Action::Finish(_));
     let released = seen.interrupted && !leased(seen) && matches!(action, Action::Wait { .. });
     let holds = released || matches!(action, Action::Release | Action::Finish(Outcome::LeftInProgress));
-    Member { at, ready, left: left(plan, seen, action, position.as_ref()), committed, ended, holds }
+    let gate = at_gate(plan, seen);
+    Member { at, ready, left: left(plan, seen, action, position.as_ref()), committed, ended, holds, gate }
+}
+
+/// By the note alone, whoever has the alias: one that is still to be taken over may have been approved too.
+fn at_gate(plan: &Plan, seen: &Observation) -> Option<AtGate> {
+    let note = seen.alias.as_ref()?.note().filter(|note| note.id == plan.id)?;
+    let Stage::Step(step) = stage(plan, &note) else { return None };
+    let open = note.pause.is_some_and(|pause| pause.gate && seen.now < pause.until);
+    if note.approved { Some(AtGate::Approved(step)) } else { open.then_some(AtGate::Open(step)) }
 }
 
 fn here(plan: &Plan, seen: &Observation) -> Option<Position> {
@@ -144,6 +165,7 @@ fn is_final(seen: &Observation, position: Option<&Position>) -> bool {
 pub(crate) fn together(plan: &Plan, seen: &Observation, action: Action) -> Action {
     let Some(others) = &seen.others else { return action };
     let position = here(plan, seen);
+    let action = position.as_ref().and_then(|position| gate_of_all(plan, seen, others, position, &action)).unwrap_or(action);
     let final_here = is_final(seen, position.as_ref());
     let committed = (others.committed || final_here) && seen.failed.is_none();
     let called = others.called.as_ref().is_some_and(|called| called.cause.is_some() || !committed);
@@ -165,6 +187,24 @@ pub(crate) fn together(plan: &Plan, seen: &Observation, action: Action) -> Actio
         return action;
     }
     hold_back(plan, seen, others, action)
+}
+
+/// What becomes of a gate here that the others have too: it is approved where one of theirs is. It is over once none of them can be approved
+/// any more, by what each saw of its own alias since then.
+fn gate_of_all(plan: &Plan, seen: &Observation, others: &Others, position: &Position, action: &Action) -> Option<Action> {
+    let (Position::Ours(note) | Position::SetByHand(note, _)) = position else { return None };
+    let pause = note.pause.filter(|pause| pause.gate)?;
+    let Stage::Step(step) = stage(plan, note) else { return None };
+    let over = seen.now >= pause.until && pause.then == AfterPause::RollBack && seen.failed.is_none();
+    let ends = over && *action == Action::RollBack(Cause::Hand);
+    if !ends && !matches!(action, Action::Wait { why: Reason::Paused(_), .. }) {
+        return None;
+    }
+    if others.gate_approved == Some(step) {
+        return Some(Action::Resume);
+    }
+    let unknown = others.looked_at.is_some_and(|at| at < pause.until) || others.gate_open == Some(step);
+    (ends && unknown).then(|| wait(seen, seen.now + plan.poll, Reason::Paused(pause.until)))
 }
 
 fn call_back(seen: &Observation, position: Option<&Position>, final_here: bool, action: Action) -> Action {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Cause;
+use crate::{Cause, Time};
 
 /// How far a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,6 +52,15 @@ pub enum Left {
     TakenOver,
 }
 
+/// How far a member is with the gate of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AtGate {
+    /// A person may approve it.
+    Open(usize),
+    /// A person approved it.
+    Approved(usize),
+}
+
 /// What a member shows the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Member {
@@ -67,17 +76,19 @@ pub struct Member {
     pub ended: bool,
     /// Whether it leaves its weight as it is, for another process.
     pub holds: bool,
+    /// The gate at which it is, if it is at one.
+    pub gate: Option<AtGate>,
 }
 
 impl Member {
     /// A member of which nothing is known yet.
     pub const UNKNOWN: Self =
-        Self { at: Stage::Outside, ready: Stage::Outside, left: None, committed: false, ended: false, holds: false };
+        Self { at: Stage::Outside, ready: Stage::Outside, left: None, committed: false, ended: false, holds: false, gate: None };
 
     /// A member that ended before it began: with nothing to do, or lost.
     pub fn ended(left: Option<Left>) -> Self {
         let at = if left.is_none() { Stage::Final } else { Stage::Outside };
-        Self { at, ready: at, left, committed: false, ended: true, holds: false }
+        Self { at, ready: at, left, committed: false, ended: true, holds: false, gate: None }
     }
 }
 
@@ -136,12 +147,23 @@ pub struct Others {
     pub ready: Stage,
     /// Which of them is furthest from that.
     pub last: Option<String>,
+    /// At which step one of them has a gate that a person approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_approved: Option<usize>,
+    /// At which step one of them has a gate that a person may still approve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_open: Option<usize>,
+    /// When the one of them that goes on, and was looked at first, was looked at; `None` where the plan has no gates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<Time>,
 }
 
 impl Others {
     /// Whether this is news for a member that has seen them like `known` and waits for all of them to be at `awaited`.
     pub fn matter(&self, known: &Self, awaited: Option<Stage>) -> bool {
-        let orders = |others: &Self| (others.called.is_some(), others.taken_over, others.committed, others.under_way);
+        let orders = |others: &Self| {
+            (others.called.is_some(), others.taken_over, others.committed, others.under_way, others.gate_approved)
+        };
         let reached = |others: &Self| {
             awaited.map(|stage| (others.before >= stage, others.at >= stage, others.ready >= stage, others.leads))
         };

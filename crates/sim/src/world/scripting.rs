@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{Answer, Event, Planned, Reply, World};
 use crate::cloudwatch::MetricFault;
 use crate::fault::{Effect, Fault};
+use crate::github::{Deployment, Repository};
 use crate::messaging::Sent;
 use crate::time::Time;
 use crate::web::{Visit, WebPage};
@@ -19,6 +20,7 @@ impl World {
         let Some((response, after)) = found else { return Reply { answer: Answer::Refused, delay } };
         match (verdict.effect, after) {
             (Some(Effect::LostAnswer), _) => Reply { answer: Answer::Lost, delay },
+            (Some(Effect::Stall), _) => Reply { answer: Answer::Hangs, delay },
             (_, Some(after)) => Reply { answer: Answer::Response(response), delay: delay + after },
             (_, None) => Reply { answer: Answer::Hangs, delay },
         }
@@ -27,6 +29,21 @@ impl World {
     /// Makes a page outside AWS, or changes it: its address without a query.
     pub fn put_page(&mut self, address: &str, page: WebPage) {
         self.web.put(address, page);
+    }
+
+    /// Takes such a page away.
+    pub fn remove_page(&mut self, address: &str) {
+        self.web.remove(address);
+    }
+
+    /// Has GitHub's API answer for a repository, `owner/name`.
+    pub fn host_repository(&mut self, name: &str) {
+        self.web.host(name);
+    }
+
+    /// The deployments of that repository, oldest first.
+    pub fn deployments(&self) -> &[Deployment] {
+        self.web.repository().map_or(&[], Repository::deployments)
     }
 
     /// Every request to a page, oldest first.
