@@ -9,6 +9,8 @@ import time
 import traceback
 
 import alarming
+import assumptions
+import deploying
 import engines
 import measuring
 import messaging
@@ -35,6 +37,8 @@ STORIES = {
     "eu-south-2": signalling.run,
     "ap-south-1": engines.schedules,
     "ap-south-2": messaging.run,
+    "ap-east-1": deploying.run,
+    "ap-southeast-1": assumptions.run,
 }
 
 
@@ -56,7 +60,7 @@ def main(binary):
         empty, furnished = Processes(binary, directory), Processes(binary, directory)
         try:
             empty.serve()
-            # Stacks and state machines are furnished, never made: no call makes one.
+            # State machines and the stacks of functions are furnished: no call makes one here.
             furnished.serve("--scenario", "hello-stack")
             told = [(empty, name, story) for name, story in STORIES.items()]
             told += [(furnished, "us-east-1", story) for story in (stacks.run, engines.guards)]

@@ -14,13 +14,11 @@ import io
 import json
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
 import zipfile
 
 import boto3
-from emulator import CANARYCTL, Emulator, check, failed, lint, until
+from emulator import CANARYCTL, check, end, lint, run, until
 
 CONTROLLER = "canaryctl-controller"
 FAR = "arn:aws:lambda:eu-west-1:123456789012:function:orders:live"
@@ -32,12 +30,9 @@ def template(*arguments):
 
 def package(folder):
     """The binary as `bootstrap`, without what only a debugger reads."""
-    lean = f"{folder}/bootstrap"
-    if not (shutil.which("strip") and subprocess.run(["strip", "-o", lean, CANARYCTL], check=False).returncode == 0):
-        lean = CANARYCTL
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as entries:
-        entries.write(lean, "bootstrap")
+        entries.write(lean(folder), "bootstrap")
     return archive.getvalue()
 
 
@@ -46,6 +41,55 @@ def templates():
     lint(template("hello", FAR, "--hook", "smoke", "--managed-alarm", "bad", "--test-events", "--gates", "--keep-previous", "before", "--rollout-notify", "events:ours", "--s3", "shelf/code.zip"), "with --s3")
     image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/canaryctl:1"
     lint(template("hello", "--image", image, "--architecture", "arm64", "--with-guard"), "with --image and --with-guard")
+
+
+def lean(folder):
+    """The binary without what only a debugger reads: with it, it is larger than Lambda takes."""
+    path = f"{folder}/canaryctl-lean"
+    stripped = shutil.which("strip") and subprocess.run(["strip", "-o", path, CANARYCTL], check=False).returncode == 0
+    return path if stripped else CANARYCTL
+
+
+def install(emulator, access, *arguments):
+    """Has the program install its controller; gives how that ended."""
+    binary = lean(emulator.folder)
+    return end(emulator.start("controller", "install", "direct", "--name", "direct-controller", "--binary", binary, *arguments), limit=600)
+
+
+def installed(emulator, access):
+    """Installs, rolls out, and uninstalls, without a stack of somebody else's."""
+    iam, logs, scheduler = (boto3.client(service, **access) for service in ("iam", "logs", "scheduler"))
+    name = "direct-controller"
+    status, output = install(emulator, access)
+    check("install: without a terminal it shows its plan and does nothing", status == 3 and "create  the function" in output, output)
+    status, output = install(emulator, access, "--yes")
+    check("install: it can be installed", status == 0, output)
+    emulator.aws.update_function_configuration(FunctionName=name, Environment={"Variables": {"AWS_ENDPOINT_URL": emulator.url}})
+    emulator.settle(name)
+    status, output = install(emulator, access, "--yes")
+    check("install: twice changes nothing", status == 0 and "nothing to do" in output, output)
+    emulator.function("direct")
+    steps = ["--steps", "20", "--every", "5s", "--bake", "5s", "--analysis", "off", "--no-config", f"--detach={name}"]
+    status, output = emulator.run("rollout", "direct", *steps)
+    check("install: a rollout is detached to it", status == 0, output)
+    schedules = lambda: scheduler.list_schedules(GroupName="canaryctl")["Schedules"]
+    status, output = emulator.run("controller", "uninstall", "--name", name, "--yes")
+    check("uninstall: refused while a rollout is detached", status == 3 and schedules()[0]["Name"] in output, output)
+    check("install: the rollout is promoted", until(lambda: emulator.alias("direct") == ("2", {}), limit=200), emulator.alias("direct"))
+    check("install: its schedule is deleted", until(lambda: not schedules()), schedules())
+    status, output = emulator.run("events", "direct", "--controller", name, "--no-config")
+    kinds = [json.loads(line)["type"] for line in output.splitlines() if line.startswith("{")]
+    check("events: they come out of the function's log", status == 0 and kinds[:1] == ["started"] and kinds[-1:] == ["outcome"], output)
+    status, output = end(emulator.start("controller", "uninstall", "--name", name, "--yes"), limit=120)
+    check("uninstall: it can be uninstalled", status == 0, output)
+    functions = [one["FunctionName"] for one in emulator.aws.list_functions()["Functions"]]
+    roles = [one["RoleName"] for one in iam.list_roles()["Roles"] if name in one["RoleName"]]
+    groups = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
+    alarms = [one["AlarmName"] for one in emulator.alarms.describe_alarms()["MetricAlarms"] if name in one["AlarmName"]]
+    check("uninstall: nothing of it is left", name not in functions and not (roles or groups or alarms), (functions, roles, groups, alarms))
+    check("uninstall: the group of schedules is gone", "canaryctl" not in [one["Name"] for one in scheduler.list_schedule_groups()["ScheduleGroups"]])
+    status, output = emulator.run("controller", "uninstall", "--name", name, "--yes")
+    check("uninstall: twice is fine", status == 0 and "nothing to do" in output, output)
 
 
 def deploy(emulator, access):
@@ -66,6 +110,7 @@ def deploy(emulator, access):
 def stories(emulator):
     access = dict(endpoint_url=emulator.url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
     scheduler, logs = boto3.client("scheduler", **access), boto3.client("logs", **access)
+    installed(emulator, access)
     deploy(emulator, access)
     emulator.function("detached")
     # The first invocation comes after a minute, and takes the next step; the second one finds that it baked for long enough.
@@ -90,18 +135,10 @@ def stories(emulator):
     check("detached: its end is in the function's log", [end["outcome"] for end in ends] == ["promoted"], lines[-20:])
 
 
-def main():
+def main(emulator):
+    """All of it."""
     templates()
-    with tempfile.TemporaryDirectory() as folder:
-        Emulator.folder = folder
-        emulator = Emulator(folder)
-        try:
-            stories(emulator)
-        finally:
-            emulator.process.terminate()
-            emulator.process.wait(10)
-    print(f"{len(failed)} failed" if failed else "all hold")
-    sys.exit(1 if failed else 0)
+    stories(emulator)
 
 
-main()
+run(main)

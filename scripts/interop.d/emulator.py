@@ -138,3 +138,17 @@ def until(holds, limit=40):
             return True
         time.sleep(0.1)
     return False
+
+
+def run(stories):
+    """Tells the stories on an emulator of their own, and exits with 1 if a check failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        Emulator.folder = folder
+        emulator = Emulator(folder)
+        try:
+            stories(emulator)
+        finally:
+            emulator.process.terminate()
+            emulator.process.wait(10)
+    print(f"{len(failed)} failed" if failed else "all hold")
+    sys.exit(1 if failed else 0)

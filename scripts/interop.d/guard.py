@@ -10,14 +10,12 @@ revision that somebody replaced is not refused here. The project's own scenarios
 import json
 import os
 import subprocess
-import sys
-import tempfile
 import time
 
 import boto3
 import jsonata
 
-from emulator import CANARYCTL, Emulator, check, failed, lint, until
+from emulator import CANARYCTL, check, lint, run, until
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -147,21 +145,13 @@ class Guarded:
         check("a rollout: what the guard is told", asked["alias"] == "live" and asked["slack"] == 120 and asked["function"].startswith("arn:"), asked)
 
 
-def main():
+def main(emulator):
+    """All of it."""
     text = template()
     definition = json.loads(text)["Resources"]["Guard"]["Properties"]["Definition"]
     notes(definition)
     lint(text)
-    with tempfile.TemporaryDirectory() as folder:
-        Emulator.folder = folder
-        emulator = Emulator(folder)
-        try:
-            Guarded(emulator, definition).stories()
-        finally:
-            emulator.process.terminate()
-            emulator.process.wait(10)
-    print(f"{len(failed)} failed" if failed else "all hold")
-    sys.exit(1 if failed else 0)
+    Guarded(emulator, definition).stories()
 
 
-main()
+run(main)

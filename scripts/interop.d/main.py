@@ -10,10 +10,8 @@ What the emulator does otherwise than AWS, and what is therefore not asked of it
 import json
 import os
 import signal
-import sys
-import tempfile
 
-from emulator import Emulator, check, end, failed, until
+from emulator import check, end, run, until
 
 STEPS = ["--steps", "20,60", "--every", "3s", "--bake", "2s", "--poll", "500ms", "--analysis", "off", "--no-config"]
 SLOW = ["--steps", "20,60", "--every", "30s", "--bake", "2s", "--poll", "500ms", "--analysis", "off", "--no-config"]
@@ -96,17 +94,4 @@ def stories(emulator):
         ended(f"group, {name}", emulator, name, outcome, 0, "2")
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        Emulator.folder = folder
-        emulator = Emulator(folder)
-        try:
-            stories(emulator)
-        finally:
-            emulator.process.terminate()
-            emulator.process.wait(10)
-    print(f"{len(failed)} failed" if failed else "all hold")
-    sys.exit(1 if failed else 0)
-
-
-main()
+run(stories)

@@ -7,11 +7,9 @@ What the emulator does otherwise than AWS, and what is therefore not asked of it
 
 import json
 import subprocess
-import sys
-import tempfile
 
 import boto3
-from emulator import ENVIRONMENT, Emulator, check, code, failed, until
+from emulator import ENVIRONMENT, check, code, run, until
 
 
 def stories(emulator):
@@ -44,17 +42,4 @@ def stories(emulator):
     check("schedule: it invokes its function", until(invoked, limit=100))
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        Emulator.folder = folder
-        emulator = Emulator(folder)
-        try:
-            stories(emulator)
-        finally:
-            emulator.process.terminate()
-            emulator.process.wait(10)
-    print(f"{len(failed)} failed" if failed else "all hold")
-    sys.exit(1 if failed else 0)
-
-
-main()
+run(stories)

@@ -7,6 +7,7 @@ mod artifacts;
 mod commands;
 mod controller;
 mod detached;
+mod events;
 mod folder;
 mod guard;
 mod guide;
@@ -15,6 +16,7 @@ mod hostile;
 mod in_a_broken_project;
 mod in_a_project;
 mod init;
+mod install;
 mod packaging;
 mod release;
 #[path = "../harness/served.rs"]

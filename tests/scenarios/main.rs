@@ -18,6 +18,7 @@ mod final_failures;
 mod first_deployment;
 mod fleet;
 mod gates;
+mod gathered;
 mod github;
 mod group_notices;
 mod groups;

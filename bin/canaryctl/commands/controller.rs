@@ -1,7 +1,7 @@
 //! `canaryctl controller`: the function that continues detached rollouts, as a CloudFormation template.
 
-use clap::{Args, Subcommand, ValueEnum};
-use controller::port::{SCHEDULE_GROUP, SCHEDULE_RATE, SCHEDULE_RETRIES, SCHEDULE_RETRY_SECONDS};
+use clap::{Args, ValueEnum};
+use controller::port::{SCHEDULE_GROUP, SCHEDULE_RATE, SCHEDULE_RETRIES, SCHEDULE_RETRY_SECONDS, default_log_group};
 use controller::{CONTROLLER, GUARD, Grant, Place, Reach, clock_event, clock_name, scheduler_role, turn_permissions};
 use rollout::notify::Recipient;
 use rollout::price::MEMORY_MB;
@@ -13,24 +13,6 @@ use super::iam_policy::add;
 use crate::cli::values::{alias_name, image};
 use crate::error::Failure;
 use crate::ui::print::print_json;
-
-/// The controller: a function that continues detached rollouts
-///
-/// One AWS Lambda function in an account and Region continues any number of rollouts that `rollout --detach` began. Its code is this
-/// program. One schedule invokes it once a minute for all of them.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  canaryctl controller template hello orders > controller.json")]
-pub(crate) struct Controller {
-    #[command(subcommand)]
-    pub(crate) command: ControllerCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ControllerCommand {
-    Template(ControllerTemplate),
-}
 
 /// Print the CloudFormation template of the controller, as JSON
 ///
@@ -45,9 +27,23 @@ Examples:
   canaryctl controller template hello --s3 my-bucket/canaryctl.zip --architecture arm64 > controller.json
   aws cloudformation deploy --stack-name canaryctl-controller --template-file controller.json --capabilities CAPABILITY_NAMED_IAM")]
 pub(crate) struct ControllerTemplate {
+    #[command(flatten)]
+    reached: Reached,
+    /// Where the function's code is: a bucket in the same Region, and the key of the ZIP file
+    #[arg(long, value_name = "BUCKET/KEY", value_parser = s3, conflicts_with = "image")]
+    s3: Option<(String, String)>,
+    /// The container image with the function's code
+    #[arg(long, value_name = "URI", value_parser = image)]
+    image: Option<String>,
+}
+
+/// What the controller is called, and what it may do.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+pub(crate) struct Reached {
     /// A function whose detached rollouts it continues: `hello` for all its aliases, `hello:live`, or an ARN
     #[arg(value_name = "FUNCTION[:ALIAS]", required = true)]
-    functions: Vec<Qualified>,
+    pub(crate) functions: Vec<Qualified>,
     /// A function that is invoked as a hook or a check; may be given several times
     #[arg(long = "hook", value_name = "FUNCTION[:ALIAS]")]
     hooks: Vec<Qualified>,
@@ -66,25 +62,25 @@ pub(crate) struct ControllerTemplate {
     /// A topic or a bus that rollouts notify: `sns:TOPIC_ARN`, or `events:BUS`; may be given several times
     #[arg(long = "rollout-notify", value_name = "TARGET")]
     notified_of_rollouts: Vec<Recipient>,
-    /// Where the function's code is: a bucket in the same Region, and the key of the ZIP file
-    #[arg(long, value_name = "BUCKET/KEY", value_parser = s3, conflicts_with = "image")]
-    s3: Option<(String, String)>,
-    /// The container image with the function's code
-    #[arg(long, value_name = "URI", value_parser = image)]
-    image: Option<String>,
-    /// The architecture that canaryctl in the ZIP file or the image was built for
-    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
-    architecture: Architecture,
+    /// The architecture that canaryctl in the ZIP file or the image was built for [default: that of the binary, else `x86_64`]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub(crate) architecture: Option<Architecture>,
     /// Also have the guard in the template, for the same functions
     #[arg(long)]
     with_guard: bool,
     /// What the alarm on failed invocations notifies, such as an SNS topic's ARN; may be given several times
     #[arg(long = "notify", value_name = "ARN")]
     notified: Vec<String>,
+    /// The name of the function, and the beginning of its roles' names
+    #[arg(long, value_name = "NAME", default_value = CONTROLLER, value_parser = name)]
+    pub(crate) name: String,
+    /// Leave the group of schedules out: another controller in the same account and Region has it
+    #[arg(long)]
+    pub(crate) without_group: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Architecture {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Architecture {
     #[default]
     #[value(name = "x86_64")]
     X86,
@@ -92,14 +88,34 @@ enum Architecture {
     Arm,
 }
 
+impl Architecture {
+    /// As AWS spells it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::X86 => "x86_64",
+            Self::Arm => "arm64",
+        }
+    }
+}
+
+/// Where the function is, for what refers to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Code<'a> {
+    /// In the stack, with this code.
+    Packed(&'a Value),
+    /// Not in the stack: it is made by itself.
+    Apart,
+}
+
 pub(crate) fn template(args: &ControllerTemplate) -> Result<u8, Failure> {
-    let mut template = json!({
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "canaryctl controller: continues rollouts that were begun with `canaryctl rollout --detach`",
-        "Resources": resources(args),
-        "Outputs": {"Controller": {
-            "Description": "for `canaryctl rollout --detach`", "Value": {"Fn::GetAtt": ["Controller", "Arn"]},
-        }},
+    let code = match (&args.image, &args.s3) {
+        (Some(uri), _) => json!({"ImageUri": uri}),
+        (None, Some((bucket, key))) => json!({"S3Bucket": bucket, "S3Key": key}),
+        (None, None) => json!({"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}}),
+    };
+    let mut template = stack(&args.reached, Code::Packed(&code))?;
+    template["Outputs"]["Controller"] = json!({
+        "Description": "for `canaryctl rollout --detach`", "Value": {"Fn::GetAtt": ["Controller", "Arn"]},
     });
     if args.s3.is_none() && args.image.is_none() {
         template["Parameters"] = json!({
@@ -107,69 +123,88 @@ pub(crate) fn template(args: &ControllerTemplate) -> Result<u8, Failure> {
             "CodeKey": {"Type": "String", "Description": "the key of a ZIP file with canaryctl in it, named `bootstrap`"},
         });
     }
-    if args.with_guard {
-        let guard = guard::resources(GUARD, &args.functions, &args.notified)?;
+    print_json(&format!("{}\n", serde_json::to_string_pretty(&template).map_err(Failure::unexpected)?));
+    Ok(0)
+}
+
+/// The template, with the function or without it.
+pub(crate) fn stack(reached: &Reached, code: Code<'_>) -> Result<Value, Failure> {
+    let mut template = json!({
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "canaryctl controller: continues rollouts that were begun with `canaryctl rollout --detach`",
+        "Resources": resources(reached, code),
+    });
+    if reached.with_guard {
+        let guard = guard::resources(GUARD, &reached.functions, &reached.notified)?;
         if let Some(resources) = template["Resources"].as_object_mut() {
             resources.extend(guard);
         }
         template["Outputs"]["Guard"] = guard::output();
     }
-    print_json(&format!("{}\n", serde_json::to_string_pretty(&template).map_err(Failure::unexpected)?));
-    Ok(0)
+    Ok(template)
 }
 
-fn resources(args: &ControllerTemplate) -> Map<String, Value> {
-    let rows = [
-        ("Controller", "AWS::Lambda::Function", function(args)),
-        ("ControllerInvocations", "AWS::Lambda::EventInvokeConfig", invocations()),
-        ("ControllerRole", "AWS::IAM::Role", role(args)),
-        ("ControllerLog", "AWS::Logs::LogGroup", log()),
-        ("ControllerFailed", "AWS::CloudWatch::Alarm", alarm(&args.notified)),
-        ("Schedules", "AWS::Scheduler::ScheduleGroup", json!({"Name": SCHEDULE_GROUP})),
-        ("SchedulerRole", "AWS::IAM::Role", schedulers_role()),
-        ("Clock", "AWS::Scheduler::Schedule", clock()),
-    ];
-    rows.into_iter().map(|(name, kind, fields)| (name.to_owned(), json!({"Type": kind, "Properties": fields}))).collect()
-}
-
-fn function(args: &ControllerTemplate) -> Value {
-    let architecture = match args.architecture {
-        Architecture::X86 => "x86_64",
-        Architecture::Arm => "arm64",
+fn resources(reached: &Reached, code: Code<'_>) -> Map<String, Value> {
+    let function = match code {
+        Code::Packed(code) => Some(function(reached, code)),
+        Code::Apart => None,
     };
+    let invocations = function.as_ref().map(|_| invocations());
+    let group = (!reached.without_group).then(|| json!({"Name": SCHEDULE_GROUP}));
+    let rows = [
+        ("Controller", "AWS::Lambda::Function", function),
+        ("ControllerInvocations", "AWS::Lambda::EventInvokeConfig", invocations),
+        ("ControllerRole", "AWS::IAM::Role", Some(role(reached))),
+        ("ControllerLog", "AWS::Logs::LogGroup", Some(log(reached))),
+        ("ControllerFailed", "AWS::CloudWatch::Alarm", Some(alarm(reached, code))),
+        ("Schedules", "AWS::Scheduler::ScheduleGroup", group),
+        ("SchedulerRole", "AWS::IAM::Role", Some(schedulers_role(reached, code))),
+        ("Clock", "AWS::Scheduler::Schedule", Some(clock(reached, code))),
+    ];
+    let rows = rows.into_iter().filter_map(|(name, kind, fields)| Some((name, kind, fields?)));
+    rows.map(|(name, kind, fields)| (name.to_owned(), json!({"Type": kind, "Properties": fields}))).collect()
+}
+
+/// What the function is for, as it says itself.
+pub(crate) const DESCRIPTION: &str = "continues rollouts that were begun with `canaryctl rollout --detach`";
+
+/// As long as a function may run, in seconds: a turn ends before its next minute, but a rollback is tried until it is confirmed.
+pub(crate) const TIMEOUT: i32 = 900;
+
+/// How often an asynchronous invocation that failed is repeated, and how many seconds it may wait: one that failed, or waited for longer, is
+/// made up for by the next one.
+pub(crate) const REPEATS: (i32, i32) = (0, 60);
+
+fn function(reached: &Reached, code: &Value) -> Value {
     let mut function = json!({
-        "FunctionName": CONTROLLER,
-        "Description": "continues rollouts that were begun with `canaryctl rollout --detach`",
-        "Architectures": [architecture],
+        "FunctionName": reached.name,
+        "Description": DESCRIPTION,
+        "Architectures": [reached.architecture.unwrap_or_default().word()],
         "MemorySize": MEMORY_MB,
-        // As long as a function may run: a turn ends before its next minute, but a rollback is tried until it is confirmed.
-        "Timeout": 900,
+        "Timeout": TIMEOUT,
         "Role": {"Fn::GetAtt": ["ControllerRole", "Arn"]},
         "LoggingConfig": {"LogGroup": {"Ref": "ControllerLog"}},
+        "Code": code,
     });
-    if let Some(uri) = &args.image {
+    if code["ImageUri"].is_string() {
         function["PackageType"] = json!("Image");
-        function["Code"] = json!({"ImageUri": uri});
-        return function;
+    } else {
+        function["Runtime"] = json!("provided.al2023");
+        function["Handler"] = json!("bootstrap");
     }
-    function["Runtime"] = json!("provided.al2023");
-    function["Handler"] = json!("bootstrap");
-    function["Code"] = match &args.s3 {
-        Some((bucket, key)) => json!({"S3Bucket": bucket, "S3Key": key}),
-        None => json!({"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}}),
-    };
     function
 }
 
-/// One that failed, or waited for longer than a minute, is made up for by the next one.
 fn invocations() -> Value {
+    let (attempts, age) = REPEATS;
     json!({
-        "FunctionName": {"Ref": "Controller"}, "Qualifier": "$LATEST", "MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60,
+        "FunctionName": {"Ref": "Controller"}, "Qualifier": "$LATEST", "MaximumRetryAttempts": attempts,
+        "MaximumEventAgeInSeconds": age,
     })
 }
 
 /// What a turn of any rollout of the functions may call.
-fn role(args: &ControllerTemplate) -> Value {
+fn role(args: &Reached) -> Value {
     let reach = Reach {
         hooks: args.hooks.clone(),
         managed_alarms: args.managed_alarms.clone(),
@@ -212,55 +247,77 @@ fn substituted(text: &str) -> Value {
 }
 
 /// What invokes the function each minute for all rollouts, whose own schedules are disabled where it is there.
-fn clock() -> Value {
+fn clock(reached: &Reached, code: Code<'_>) -> Value {
+    let group = if reached.without_group { json!(SCHEDULE_GROUP) } else { json!({"Ref": "Schedules"}) };
+    let event = match code {
+        Code::Packed(_) => clock_event("${Controller.Arn}"),
+        Code::Apart => clock_event(&named_arn(reached)),
+    };
     json!({
-        "Name": clock_name(CONTROLLER),
-        "GroupName": {"Ref": "Schedules"},
+        "Name": clock_name(&reached.name),
+        "GroupName": group,
         "Description": "has all detached rollouts of canaryctl continue",
         "ScheduleExpression": SCHEDULE_RATE,
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "State": "ENABLED",
         "Target": {
-            "Arn": {"Fn::GetAtt": ["Controller", "Arn"]},
+            "Arn": function_arn(reached, code),
             "RoleArn": {"Fn::GetAtt": ["SchedulerRole", "Arn"]},
-            "Input": substituted(&clock_event("${Controller.Arn}").to_string()),
+            "Input": substituted(&event.to_string()),
             "RetryPolicy": {"MaximumRetryAttempts": SCHEDULE_RETRIES, "MaximumEventAgeInSeconds": SCHEDULE_RETRY_SECONDS},
         },
     })
 }
 
+/// The function's ARN, whether the stack has it or not.
+fn function_arn(reached: &Reached, code: Code<'_>) -> Value {
+    match code {
+        Code::Packed(_) => json!({"Fn::GetAtt": ["Controller", "Arn"]}),
+        Code::Apart => substituted(&named_arn(reached)),
+    }
+}
+
+fn named_arn(reached: &Reached) -> String {
+    format!("arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{}", reached.name)
+}
+
 /// As which the schedules invoke the function, by the name that `rollout --detach` hands them.
-fn schedulers_role() -> Value {
+fn schedulers_role(reached: &Reached, code: Code<'_>) -> Value {
+    let function = function_arn(reached, code);
     json!({
-        "RoleName": substituted(&scheduler_role(CONTROLLER, "${AWS::Region}")),
+        "RoleName": substituted(&scheduler_role(&reached.name, "${AWS::Region}")),
         "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"}, "Action": "sts:AssumeRole",
             "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
         }]},
         "Policies": [{"PolicyName": "controller", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": {"Fn::GetAtt": ["Controller", "Arn"]}},
+            {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function},
         ]}}],
     })
 }
 
-fn log() -> Value {
-    json!({"LogGroupName": format!("/aws/lambda/{CONTROLLER}"), "RetentionInDays": 30})
+fn log(reached: &Reached) -> Value {
+    json!({"LogGroupName": default_log_group(&reached.name), "RetentionInDays": 30})
 }
 
 /// A failed invocation is made up for a minute later: two minutes of them are not.
-fn alarm(notified: &[String]) -> Value {
+fn alarm(reached: &Reached, code: Code<'_>) -> Value {
+    let function = match code {
+        Code::Packed(_) => json!({"Ref": "Controller"}),
+        Code::Apart => json!(reached.name),
+    };
     json!({
         "AlarmDescription": "detached rollouts of canaryctl do not continue: `canaryctl status` shows where the traffic of a function is",
         "Namespace": "AWS/Lambda",
         "MetricName": "Errors",
-        "Dimensions": [{"Name": "FunctionName", "Value": {"Ref": "Controller"}}],
+        "Dimensions": [{"Name": "FunctionName", "Value": function}],
         "Statistic": "Sum",
         "Period": 60,
         "EvaluationPeriods": 2,
         "Threshold": 1,
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
         "TreatMissingData": "notBreaching",
-        "AlarmActions": notified,
+        "AlarmActions": reached.notified,
     })
 }
 
@@ -268,4 +325,11 @@ fn alarm(notified: &[String]) -> Value {
 fn s3(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty());
     parts.map(|(bucket, key)| (bucket.to_owned(), key.to_owned())).ok_or_else(|| "use BUCKET/KEY".to_owned())
+}
+
+/// A name that the function, a stack, and the role of its schedules in any Region can have.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let sound = text.len() <= 39 && text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(plain);
+    if sound { Ok(text.to_owned()) } else { Err("use letters, digits and `-`, a letter first, at most 39".to_owned()) }
 }

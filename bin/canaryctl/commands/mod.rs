@@ -2,15 +2,19 @@
 
 mod adopt;
 mod analyze;
+mod bootstrap;
 mod completions;
 mod controller;
 mod doctor;
+mod events;
 mod guard;
 mod guide;
 mod hook_report;
 mod iam_policy;
 mod import;
 mod init;
+mod install;
+mod installed;
 mod logs;
 mod operate;
 mod pin;
@@ -33,13 +37,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::adopt::Adopt;
 use self::analyze::Analyze;
 use self::completions::{Completions, Man};
-use self::controller::{Controller, ControllerCommand};
+use self::events::Events;
 use self::guard::{Guard, GuardCommand};
 use self::guide::Guide;
 use self::hook_report::{Hook, HookCommand};
 use self::iam_policy::IamPolicy;
 use self::import::Import;
 use self::init::Init;
+use self::install::{Controller, ControllerCommand};
 use self::logs::Logs;
 use self::operate::{Abort, Pause, Promote, Resume};
 use self::pin::Pin;
@@ -81,7 +86,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Roll out", &["rollout", "plan", "status"]),
     ("Stop, wait, continue", &["rollback", "abort", "pause", "resume", "promote", "tick"]),
     ("Set up", &["guide", "init", "adopt", "import", "doctor", "iam-policy", "pin", "guard", "controller", "completions"]),
-    ("Look back", &["explain", "logs", "analyze", "replay", "verify"]),
+    ("Look back", &["explain", "events", "logs", "analyze", "replay", "verify"]),
     ("For scripts and tests", &["hook", "stack", "schema", "simulate", "man"]),
 ];
 
@@ -142,6 +147,7 @@ Examples:
     Verify(Verify),
     Analyze(Box<Analyze>),
     Logs(Box<Logs>),
+    Events(Box<Events>),
     Guard(Guard),
     Controller(Controller),
     Guide(Guide),
@@ -174,11 +180,14 @@ impl Command {
             Self::Stack(Stack { command: StackCommand::Alias(args) }) => &mut args.common,
             Self::Analyze(args) => &mut args.common,
             Self::Logs(args) => &mut args.common,
+            Self::Events(args) => &mut args.common,
             Self::Import(args) => &mut args.common,
             Self::Explain(_) | Self::Replay(_) | Self::Verify(_) | Self::Init(_) | Self::Schema | Self::Simulate(_) => {
                 return None;
             }
             Self::Adopt(_) | Self::Completions(_) | Self::Man(_) => return None,
+            Self::Controller(Controller { command: ControllerCommand::Install(args) }) => &mut args.common,
+            Self::Controller(Controller { command: ControllerCommand::Uninstall(args) }) => &mut args.common,
             Self::Guard(_) | Self::Controller(_) | Self::Guide(_) => return None,
         })
     }
@@ -211,10 +220,15 @@ impl Command {
             Self::Man(args) => completions::pages(&args, Cli::command()),
             Self::Analyze(args) => analyze::run(&args).await,
             Self::Logs(args) => logs::run(*args).await,
+            Self::Events(args) => events::run(*args).await,
             Self::Import(args) => import::run(*args).await,
             Self::Init(args) => init::run(&args),
             Self::Guard(Guard { command: GuardCommand::Template(args) }) => guard::template(&args),
-            Self::Controller(Controller { command: ControllerCommand::Template(args) }) => controller::template(&args),
+            Self::Controller(Controller { command }) => match command {
+                ControllerCommand::Template(args) => controller::template(&args),
+                ControllerCommand::Install(args) => install::install(*args).await,
+                ControllerCommand::Uninstall(args) => install::uninstall(args).await,
+            },
             Self::Guide(args) => guide::run(&args, Cli::command()),
             Self::Adopt(args) => adopt::run(&args),
             Self::Schema => Ok(import::schema()),

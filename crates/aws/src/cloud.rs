@@ -14,9 +14,9 @@ use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionUrlConfig, 
 use controller::GuardExecution;
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, BusEvent, Call, Cloud, Code, Configuration, Dated, EventSource, Failure,
-    FunctionUrl, GitHubRequest, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogQuery, LogRows, ManagedAlarm,
-    PairCounts, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG, TopicMessage,
-    VersionPair, Watch, Write,
+    FunctionUrl, GitHubRequest, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogLine, LogQuery, LogRows, LogSpan,
+    ManagedAlarm, PairCounts, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG,
+    TopicMessage, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -344,15 +344,7 @@ impl Cloud for Aws {
     }
 
     async fn guard(&self, execution: &str) -> Answer<Option<GuardSeen>> {
-        let request = self.step_functions().describe_execution().execution_arn(execution);
-        match request.send().await.map_err(failed(Call::DescribeExecution)) {
-            Ok(found) => Ok(Some(GuardSeen {
-                status: found.status().as_str().to_owned(),
-                started_at: Time::from_secs(u64::try_from(found.start_date().secs()).unwrap_or_default()),
-            })),
-            Err(error) if error.failure == Failure::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.find_guard(execution).await
     }
 
     async fn create_schedule(&self, schedule: &ScheduleSpec) -> Answer<()> {
@@ -447,6 +439,10 @@ impl Cloud for Aws {
 
     async fn stop_query(&self, id: &str) -> Answer<()> {
         self.logs().stop_query().query_id(id).send().await.map(drop).map_err(failed(Call::StopQuery))
+    }
+
+    async fn log_lines(&self, span: &LogSpan) -> Answer<Vec<LogLine>> {
+        self.read_log(span).await
     }
 
     async fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> Answer<InvocationResult> {

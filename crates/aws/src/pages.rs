@@ -10,7 +10,7 @@ use aws_smithy_async::rt::sleep::AsyncSleep;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use controller::port::{Answer, Call, CloudError, Failure};
+use controller::port::{Answer, CloudError, Failure};
 
 use crate::connect::Aws;
 use crate::error::{failed, unreadable};
@@ -19,12 +19,13 @@ impl Aws {
     /// All pages of a read, or an error: what is there in part is no answer.
     pub(crate) async fn pages<P, E>(
         &self,
-        call: Call,
+        call: impl Into<&'static str>,
         mut pages: PaginationStream<Result<P, SdkError<E, HttpResponse>>>,
     ) -> Answer<Vec<P>>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        let call = call.into();
         let read = async {
             let mut found = Vec::new();
             while let Some(page) = pages.next().await {

@@ -38,7 +38,7 @@ impl Aws {
 }
 
 /// What was found, or nothing: of a stack that is missing, the words are all there is to go by.
-fn there<T>(answer: Answer<T>) -> Answer<Option<T>> {
+pub(crate) fn there<T>(answer: Answer<T>) -> Answer<Option<T>> {
     let missing =
         |error: &CloudError| error.code.as_deref() == Some("ValidationError") && error.message.ends_with("does not exist");
     match answer {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rollout::event::{Event, EventKind, FORMAT, GroupOutcome, MemberEnding};
 use rollout::group::exit_code;
 use rollout::notify::{NoticeKind, Notification, Recipient};
-use rollout::{ReasonKind, Time, Weight};
+use rollout::{Names, ReasonKind, Time, Weight};
 
 use crate::delivery::Line;
 use crate::request::{Notice, Request};
@@ -22,7 +22,7 @@ pub(crate) struct Audience {
     pub(crate) notice: Notice,
     pub(crate) members: Vec<Whose>,
     /// All of these, where they are several as one.
-    pub(crate) group: Vec<String>,
+    pub(crate) group: Names,
     /// Where only the last state counts.
     pub(crate) line: Option<Rc<Line>>,
     heard: RefCell<Heard>,
@@ -48,7 +48,7 @@ impl Audience {
             }
             let members: Vec<Whose> = if as_one { requests.iter().map(whose).collect() } else { vec![whose(request)] };
             let line = matches!(to.recipient, Recipient::GitHub(_)).then(Rc::default);
-            let group = if as_one { request.group.clone() } else { Vec::new() };
+            let group = if as_one { request.group.clone() } else { Names::default() };
             all.push(Self { to: to.clone(), notice: request.notice, members, group, line, heard: RefCell::default() });
         }
         all

@@ -247,11 +247,14 @@ impl Arns<'_> {
         let (partition, region, account) = self.place_of(&function);
         let resource = format!("role/{}", scheduler_role(&function.name, &region));
         let role = Arn { partition: &partition, service: "iam", region: "", account: &account, resource: &resource }.to_string();
+        // For `canaryctl events`: what the turns wrote.
+        let log = format!("log-group:{}:*", default_log_group(&function.name));
         let schedules = [Call::CreateSchedule, Call::GetSchedule, Call::DeleteSchedule];
         vec![
             Grant::of("Detach", &schedules, vec![self.here("scheduler", &schedules_of_group())]),
             Grant { id: "DetachRole", actions: vec!["iam:PassRole"], resources: vec![role] },
             Grant::of("DetachFunction", &[Call::GetFunctionConfiguration], vec![self.lambda(&function, None)]),
+            Grant::of("EventsOfTurns", &[Call::FilterLogEvents], vec![self.here("logs", &log)]),
         ]
     }
 

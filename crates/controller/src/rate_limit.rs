@@ -18,10 +18,9 @@ use crate::batch::Gatherer;
 
 use crate::port::{
     AlarmRule, AliasSnapshot, Baseline, BusEvent, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated,
-    EventSource, FunctionUrl, GitHubRequest, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric,
-    LogQuery, LogRows, ManagedAlarm, PairCounts, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec, SignalCounts,
-    StackResources, State,
-    TopicMessage, VersionPair, Watch, Write,
+    EventSource, FunctionUrl, GitHubRequest, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogLine,
+    LogQuery, LogRows, LogSpan, ManagedAlarm, PairCounts, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec, SignalCounts,
+    StackResources, State, TopicMessage, VersionPair, Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -247,6 +246,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         StartQuery: start_query(query: &LogQuery) -> String;
         GetQueryResults: query_results(id: &str) -> Option<LogRows>;
         StopQuery: stop_query(id: &str) -> ();
+        FilterLogEvents: log_lines(span: &LogSpan) -> Vec<LogLine>;
         GetMetricData: throttles(subject: &Subject, version: Version, from: Time) -> (f64, f64);
         Publish: publish_message(message: &TopicMessage) -> ();
         PutEvents: put_on_bus(event: &BusEvent) -> ();

@@ -6,7 +6,7 @@ use rollout::comparison::Numbers;
 use rollout::difference::Difference;
 use rollout::event::{Event, EventKind, HookPhase, RolloutSummary};
 use rollout::health::{AlarmState, clock};
-use rollout::{Time, Weight};
+use rollout::{OutcomeKind, Time, Weight};
 use serde::Serialize;
 
 use crate::alarm_reason::in_figures;
@@ -76,7 +76,7 @@ pub(crate) fn records(events: &[Event]) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     // The end of a group is not the end of one function.
     for event in events.iter().filter(|event| !matches!(event.what, EventKind::GroupOutcome(_))) {
-        let same = |record: &&mut Record| record.ending.is_none() && record.story.is_about(event);
+        let same = |record: &&mut Record| record.story.is_about(event) && (record.ending.is_none() || record.is_continued(event));
         if let Some(record) = records.iter_mut().find(same) {
             record.add(event);
         } else {
@@ -91,6 +91,13 @@ pub(crate) fn records(events: &[Event]) -> Vec<Record> {
 impl Record {
     pub(crate) fn block(&self) -> Block {
         self.ending.as_ref().map_or_else(|| Block::unfinished(&self.story), |ending| Block::of(&self.story, ending))
+    }
+
+    /// Whether this begins a turn of the rollout that a process left to turns: their events may follow its own.
+    fn is_continued(&self, event: &Event) -> bool {
+        let left = self.ending.as_ref().filter(|ending| ending.outcome == OutcomeKind::Detached);
+        let id = left.map(|ending| ending.rollout_id.as_str());
+        matches!(&event.what, EventKind::Started(started) if id == Some(started.rollout_id.as_str()))
     }
 
     pub(crate) fn share_at(&self, at: Time) -> Weight {
@@ -128,7 +135,10 @@ impl Record {
         self.last = self.last.max(at);
         self.log.extend(sentences(&self.story, event).into_iter().map(|line| (at, line)));
         match &event.what {
-            EventKind::Started(started) => self.shares.extend(started.stands.map(|stands| (at, stands.weight))),
+            EventKind::Started(started) => {
+                self.ending = None;
+                self.shares.extend(started.stands.map(|stands| (at, stands.weight)));
+            }
             EventKind::Warning { text, transient: false } => self.warnings.push(one_line(text)),
             EventKind::VersionReady { differs, .. } if !differs.is_empty() => self.differs.clone_from(differs),
             EventKind::WeightShifted { to, because, .. } => {

@@ -108,7 +108,7 @@ fn the_first_of_two_approvals_counts_and_the_second_finds_it_done() {
 /// What one of a group does at its gate, by what the others show of theirs, at every moment around its end.
 #[test]
 fn a_gate_is_one_for_all_of_a_group() {
-    let plan = Plan { group: vec!["a".into(), "b".into()], ..gated(AfterPause::RollBack) };
+    let plan = Plan { group: vec!["a".into(), "b".into()].into(), ..gated(AfterPause::RollBack) };
     let end = BEGUN + LASTS;
     let (before, after) = (end - Duration::from_secs(1), end + Duration::from_secs(1));
     let rolls_back = Action::RollBack(Cause::Hand);
@@ -139,7 +139,7 @@ fn a_gate_is_one_for_all_of_a_group() {
 /// What a member shows of its gate is in its note: the next process shows the same, before the alias is its own.
 #[test]
 fn a_member_shows_its_gate_by_its_note() {
-    let plan = Plan { group: vec!["a".into(), "b".into()], ..gated(AfterPause::RollBack) };
+    let plan = Plan { group: vec!["a".into(), "b".into()].into(), ..gated(AfterPause::RollBack) };
     let shown = |note: &Note, now| {
         let seen = seen(as_noted(note), now, AlarmState::Ok);
         member(&plan, &seen, &decide(&plan, &seen)).gate

@@ -1,193 +1,35 @@
-//! Which stacks are there, and what are the names of their resources? CloudFormation, read-only.
+//! Which stacks are there, and what are the names of their resources?
 //!
-//! Scenarios and tests set the stacks up. Nothing is deployed; a template is a text that is given back.
+//! Scenarios and tests set stacks up, and calls deploy them, as far as `deploying` goes. A template is a text that is given back.
+
+mod deploying;
+mod stack;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
 
+pub(crate) use self::deploying::Around;
+pub use self::stack::Stack;
+use self::stack::{Resource, Stacks, Standing, required, text};
 use crate::query::{self, Dialect};
 use crate::response::response;
 use crate::time::Time;
 use crate::value::{Fault, merged, present};
 
-/// A stack, as a scenario or a test sets it up.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Stack {
-    pub(crate) name: String,
-    status: String,
-    parameters: Vec<(String, String)>,
-    outputs: Vec<(String, String)>,
-    pub(crate) tags: Vec<(String, String)>,
-    pub(crate) resources: Vec<Resource>,
-    template: Option<String>,
-    /// The name of the stack that it is nested in.
-    root: Option<String>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Resource {
-    pub(crate) logical: String,
-    pub(crate) kind: String,
-    /// None while it is being created.
-    pub(crate) physical: Option<String>,
-    /// When it was last changed, where that was not with the stack.
-    changed: Option<Time>,
-}
-
-impl Stack {
-    /// An empty stack whose creation is complete.
-    pub fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            status: "CREATE_COMPLETE".to_owned(),
-            parameters: Vec::new(),
-            outputs: Vec::new(),
-            tags: Vec::new(),
-            resources: Vec::new(),
-            template: None,
-            root: None,
-        }
-    }
-
-    /// With a template, in JSON or YAML: what `GetTemplate` gives, processed or not, for there are no macros here. Without one the stack has
-    /// a template that names its resources and no more.
-    pub fn template(self, body: &str) -> Self {
-        Self { template: Some(body.to_owned()), ..self }
-    }
-
-    /// Nested in the stack of this name, which is there already.
-    pub fn nested_in(self, root: &str) -> Self {
-        Self { root: Some(root.to_owned()), ..self }
-    }
-
-    /// The resource that was added last was last changed then, and not with the stack.
-    pub fn changed(mut self, at: Time) -> Self {
-        if let Some(resource) = self.resources.last_mut() {
-            resource.changed = Some(at);
-        }
-        self
-    }
-
-    /// In this status, as AWS spells it. A stack in `DELETE_COMPLETE` is found by its id only.
-    pub fn status(self, status: &str) -> Self {
-        Self { status: status.to_owned(), ..self }
-    }
-
-    /// With a parameter.
-    pub fn parameter(mut self, key: &str, value: &str) -> Self {
-        self.parameters.push((key.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// With an output.
-    pub fn output(mut self, key: &str, value: &str) -> Self {
-        self.outputs.push((key.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// With a tag, which its functions carry too.
-    pub fn tag(mut self, key: &str, value: &str) -> Self {
-        self.tags.push((key.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// With a resource of a kind such as `AWS::Lambda::Function`, by the name it has in the account.
-    pub fn resource(mut self, logical: &str, kind: &str, physical: &str) -> Self {
-        let (logical, kind, physical) = (logical.to_owned(), kind.to_owned(), Some(physical.to_owned()));
-        self.resources.push(Resource { logical, kind, physical, changed: None });
-        self
-    }
-
-    /// With a resource that is still being created and has no name yet.
-    pub fn unfinished_resource(mut self, logical: &str, kind: &str) -> Self {
-        self.resources.push(Resource { logical: logical.to_owned(), kind: kind.to_owned(), physical: None, changed: None });
-        self
-    }
-}
-
-#[derive(Debug)]
-struct Standing {
-    id: String,
-    created: Time,
-    stack: Stack,
-    /// The id of the stack that it is nested in.
-    root: Option<String>,
-}
-
-impl Standing {
-    fn is_deleted(&self) -> bool {
-        self.stack.status == "DELETE_COMPLETE"
-    }
-
-    /// Whether a caller who says `name` means this one.
-    fn is(&self, name: &str) -> bool {
-        self.id == name || (self.stack.name == name && !self.is_deleted())
-    }
-
-    /// What is said of a resource in every answer; `stamp` is the name of its last change's time there.
-    fn resource(&self, resource: &Resource, stamp: &str) -> Value {
-        json!({
-            "StackName": self.stack.name,
-            "StackId": self.id,
-            "LogicalResourceId": resource.logical,
-            "PhysicalResourceId": resource.physical,
-            "ResourceType": resource.kind,
-            stamp: resource.changed.unwrap_or(self.created),
-            "ResourceStatus": if resource.physical.is_some() { "CREATE_COMPLETE" } else { "CREATE_IN_PROGRESS" },
-            "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
-        })
-    }
-
-    fn described(&self) -> Value {
-        let pairs = |pairs: &[(String, String)], key: &str, value: &str| -> Value {
-            pairs.iter().map(|(left, right)| json!({ key: left, value: right })).collect()
-        };
-        let Stack { name, status, parameters, outputs, tags, .. } = &self.stack;
-        // One level of nesting is all there is here.
-        let root = &self.root;
-        json!({
-            "StackId": self.id,
-            "StackName": name,
-            "Parameters": pairs(parameters, "ParameterKey", "ParameterValue"),
-            "CreationTime": self.created,
-            "DeletionTime": self.is_deleted().then_some(self.created),
-            "RollbackConfiguration": {},
-            "StackStatus": status,
-            "DisableRollback": false,
-            "NotificationARNs": [],
-            "Outputs": pairs(outputs, "OutputKey", "OutputValue"),
-            "Tags": pairs(tags, "Key", "Value"),
-            "EnableTerminationProtection": false,
-            "ParentId": root,
-            "RootId": root,
-            "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
-        })
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct CloudFormation {
-    arn_prefix: String,
-    stacks: Vec<Standing>,
+    stacks: Stacks,
 }
 
 impl CloudFormation {
     pub(crate) fn new(account: &str, region: &str) -> Self {
-        Self { arn_prefix: format!("arn:aws:cloudformation:{region}:{account}:stack/"), stacks: Vec::new() }
+        Self { stacks: Stacks::new(account, region) }
     }
 
     /// Creates a stack and returns its id; none if one of that name is there.
     pub(crate) fn insert(&mut self, now: Time, stack: Stack, uuid: &str) -> Option<String> {
-        if self.stacks.iter().any(|standing| standing.is(&stack.name)) {
-            return None;
-        }
-        let id = format!("{}{}/{uuid}", self.arn_prefix, stack.name);
-        let root = stack.root.as_ref().and_then(|root| self.stacks.iter().find(|standing| standing.is(root)));
-        let root = root.map(|standing| standing.id.clone());
-        self.stacks.push(Standing { id: id.clone(), created: now, stack, root });
-        Some(id)
+        self.stacks.insert(now, stack, uuid)
     }
 
     /// The operation a request asks for; `None` if it is not for `CloudFormation`.
@@ -206,12 +48,19 @@ impl CloudFormation {
         if resource.is_empty() {
             return "*".to_owned();
         }
-        if resource.starts_with("arn:") { resource.to_owned() } else { format!("{}{resource}/*", self.arn_prefix) }
+        if resource.starts_with("arn:") { resource.to_owned() } else { format!("{}{resource}/*", self.stacks.arn_prefix) }
     }
 
-    pub(crate) fn answer(&self, operation: &str, request: &Request<Bytes>, id: &str) -> (Response<Bytes>, Option<String>) {
+    pub(crate) fn answer(
+        &mut self,
+        request: &Request<Bytes>,
+        id: &str,
+        mut around: Around<'_>,
+    ) -> (Response<Bytes>, Option<String>) {
+        let operation = &Self::operation(request).unwrap_or_default();
+        self.stacks.settle(around.now);
         let parameters = query::decode(query::form(request).unwrap_or_default());
-        match parameters.and_then(|parameters| self.perform(operation, &parameters)) {
+        match parameters.and_then(|parameters| self.perform(operation, &parameters, &mut around)) {
             Ok(value) => (response(200, "text/xml", query::answer(&DIALECT, operation, Some(&present(value)), id), id), None),
             Err(fault) => (Self::refuse(&fault, id), Some(fault.code.into_owned())),
         }
@@ -222,8 +71,12 @@ impl CloudFormation {
         response(fault.status, "text/xml", query::refusal(&DIALECT, fault, request_id), request_id)
     }
 
-    fn perform(&self, operation: &str, request: &Value) -> Result<Value, Fault> {
+    fn perform(&mut self, operation: &str, request: &Value, around: &mut Around<'_>) -> Result<Value, Fault> {
         match operation {
+            "CreateStack" => self.stacks.create(request, around),
+            "UpdateStack" => self.stacks.update(request, around),
+            "DeleteStack" => self.stacks.delete(request, around),
+            "DescribeStackEvents" => self.stacks.events(request),
             "DescribeStackResource" => self.describe_resource(request),
             "DescribeStackResources" => self.describe_resources(request),
             "DescribeStacks" => self.describe_stacks(request),
@@ -240,7 +93,7 @@ impl CloudFormation {
         let (stack, logical) = (required(request, "StackName")?, required(request, "LogicalResourceId")?);
         // This operation alone quotes the name.
         let missing = || Fault::validation(format!("Stack '{stack}' does not exist"));
-        let standing = self.stacks.iter().find(|standing| standing.is(stack)).ok_or_else(missing)?;
+        let standing = self.stacks.all.iter().find(|standing| standing.is(stack)).ok_or_else(missing)?;
         let resource = standing.stack.resources.iter().find(|resource| resource.logical == logical);
         let resource = resource.ok_or_else(|| no_resource(logical, stack))?;
         let detail = merged(standing.resource(resource, "LastUpdatedTimestamp"), json!({"Metadata": "{}"}));
@@ -257,7 +110,7 @@ impl CloudFormation {
                     !standing.is_deleted() && standing.stack.resources.iter().any(named)
                 };
                 let missing = || Fault::validation(format!("Stack for {physical} does not exist"));
-                (self.stacks.iter().find(owns).ok_or_else(missing)?, physical)
+                (self.stacks.all.iter().find(owns).ok_or_else(missing)?, physical)
             }
             (Some(_), Some(_)) => {
                 return Err(Fault::validation("StackName and PhysicalResourceId cannot both be specified"));
@@ -277,7 +130,7 @@ impl CloudFormation {
         if let Some(stack) = text(request, "StackName") {
             return Ok(json!({"Stacks": [self.named(stack)?.described()]}));
         }
-        let all: Vec<_> = self.stacks.iter().filter(|standing| !standing.is_deleted()).collect();
+        let all: Vec<_> = self.stacks.all.iter().filter(|standing| !standing.is_deleted()).collect();
         let start = match text(request, "NextToken") {
             None => 0,
             Some(token) => {
@@ -305,20 +158,12 @@ impl CloudFormation {
 
     fn named(&self, stack: &str) -> Result<&Standing, Fault> {
         let missing = || Fault::validation(format!("Stack with id {stack} does not exist"));
-        self.stacks.iter().find(|standing| standing.is(stack)).ok_or_else(missing)
+        self.stacks.all.iter().find(|standing| standing.is(stack)).ok_or_else(missing)
     }
 }
 
 fn no_resource(logical: &str, stack: &str) -> Fault {
     Fault::validation(format!("Resource {logical} does not exist for stack {stack}"))
-}
-
-fn text<'v>(request: &'v Value, name: &str) -> Option<&'v str> {
-    request.get(name)?.as_str().filter(|text| !text.is_empty())
-}
-
-fn required<'v>(request: &'v Value, name: &str) -> Result<&'v str, Fault> {
-    text(request, name).ok_or_else(|| Fault::constraint(name, "null", "Member must not be null"))
 }
 
 const DIALECT: Dialect = Dialect { version: "2010-05-15", namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/" };
@@ -331,7 +176,11 @@ const PAGE: usize = 100;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::scheduler::Scheduler;
+    use crate::settings::Settings;
 
     fn shop() -> CloudFormation {
         let mut cloud = CloudFormation::new("111111111111", "us-east-1");
@@ -347,20 +196,21 @@ mod tests {
         cloud
     }
 
-    fn ask(cloud: &CloudFormation, question: &str) -> (u16, String) {
+    fn ask(cloud: &mut CloudFormation, question: &str) -> (u16, String) {
         let request = Request::post("/")
             .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
             .body(Bytes::from(format!("Version=2010-05-15&Action={question}")))
             .unwrap();
-        let operation = CloudFormation::operation(&request).unwrap();
-        let (response, code) = cloud.answer(&operation, &request, "id");
+        let scheduler = &mut Scheduler::new(&Settings::served(), fastrand::Rng::with_seed(1));
+        let around = Around { now: Time::from_millis(0), uuid: "u-0", settle: Duration::ZERO, scheduler };
+        let (response, code) = cloud.answer(&request, "id", around);
         assert_eq!(response.status() == 200, code.is_none());
         (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
     }
 
     #[test]
     fn a_resource_has_a_name_once_it_is_made() {
-        let (status, shown) = ask(&shop(), "DescribeStackResource&StackName=shop&LogicalResourceId=HelloFunction");
+        let (status, shown) = ask(&mut shop(), "DescribeStackResource&StackName=shop&LogicalResourceId=HelloFunction");
         assert_eq!(status, 200);
         for part in [
             "<DescribeStackResourceResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">",
@@ -372,9 +222,9 @@ mod tests {
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
-        let (_, shown) = ask(&shop(), "DescribeStackResources&StackName=shop");
+        let (_, shown) = ask(&mut shop(), "DescribeStackResources&StackName=shop");
         assert_eq!((shown.matches("<member>").count(), shown.matches("<PhysicalResourceId>").count()), (2, 1), "{shown}");
-        let (_, by_name) = ask(&shop(), "DescribeStackResources&PhysicalResourceId=hello");
+        let (_, by_name) = ask(&mut shop(), "DescribeStackResources&PhysicalResourceId=hello");
         assert_eq!(by_name, shown, "the whole stack of that resource");
     }
 
@@ -395,16 +245,16 @@ mod tests {
             ("DescribeStacks&StackName=gone", "Stack with id gone does not exist"),
             ("DescribeStacks&NextToken=no", "Invalid NextToken"),
         ] {
-            let (status, shown) = ask(&shop(), question);
+            let (status, shown) = ask(&mut shop(), question);
             assert!(status == 400 && shown.contains("<Code>ValidationError</Code>"), "{question}: {shown}");
             assert!(shown.contains(message), "{question}: {shown}");
         }
-        assert!(ask(&shop(), "CreateStack").1.contains("<Code>InvalidAction</Code>"));
+        assert!(ask(&mut shop(), "ListExports").1.contains("<Code>InvalidAction</Code>"));
     }
 
     #[test]
     fn a_stack_is_told_with_all_that_hangs_on_it_and_a_deleted_one_by_its_id_only() {
-        let (_, shown) = ask(&shop(), "DescribeStacks");
+        let (_, shown) = ask(&mut shop(), "DescribeStacks");
         for part in [
             "<ParameterKey>Stage</ParameterKey><ParameterValue>prod</ParameterValue>",
             "<OutputKey>Name</OutputKey><OutputValue>hello &lt;&amp;&gt;</OutputValue>",
@@ -415,7 +265,7 @@ mod tests {
         }
         assert!(!shown.contains("gone"), "{shown}");
         let (status, shown) =
-            ask(&shop(), "DescribeStacks&StackName=arn:aws:cloudformation:us-east-1:111111111111:stack/gone/u-2");
+            ask(&mut shop(), "DescribeStacks&StackName=arn:aws:cloudformation:us-east-1:111111111111:stack/gone/u-2");
         assert!(status == 200 && shown.contains("<StackStatus>DELETE_COMPLETE</StackStatus>"), "{shown}");
     }
 
@@ -424,7 +274,7 @@ mod tests {
         let mut cloud = shop();
         let inner = Stack::new("inner").nested_in("shop").template("Resources: {A: {Type: 'X<Y>'}}").resource("A", "X", "a");
         cloud.insert(Time::from_millis(1_795_442_580_000), inner.changed(Time::from_millis(0)), "u-3").unwrap();
-        let (status, shown) = ask(&cloud, "GetTemplate&StackName=inner&TemplateStage=Processed");
+        let (status, shown) = ask(&mut cloud, "GetTemplate&StackName=inner&TemplateStage=Processed");
         assert!(
             status == 200 && shown.contains("<TemplateBody>Resources: {A: {Type: &apos;X&lt;Y&gt;&apos;}}</TemplateBody>"),
             "{shown}"
@@ -433,11 +283,11 @@ mod tests {
             shown.contains("<StagesAvailable><member>Original</member><member>Processed</member></StagesAvailable>"),
             "{shown}"
         );
-        let (_, bare) = ask(&cloud, "GetTemplate&StackName=shop");
+        let (_, bare) = ask(&mut cloud, "GetTemplate&StackName=shop");
         assert!(bare.contains("{&quot;HelloFunction&quot;:{&quot;Type&quot;:&quot;AWS::Lambda::Function&quot;}"), "{bare}");
-        let (_, shown) = ask(&cloud, "DescribeStacks&StackName=inner");
+        let (_, shown) = ask(&mut cloud, "DescribeStacks&StackName=inner");
         assert!(shown.contains("<RootId>arn:aws:cloudformation:us-east-1:111111111111:stack/shop/u-1</RootId>"), "{shown}");
-        let (_, shown) = ask(&cloud, "DescribeStackResources&PhysicalResourceId=a");
+        let (_, shown) = ask(&mut cloud, "DescribeStackResources&PhysicalResourceId=a");
         assert!(shown.contains("<Timestamp>1970-01-01T00:00:00.000Z</Timestamp>"), "{shown}");
     }
 
@@ -448,10 +298,10 @@ mod tests {
             cloud.insert(Time::from_millis(0), Stack::new(&format!("s{number}")), "u").unwrap();
         }
         assert_eq!(cloud.insert(Time::from_millis(0), Stack::new("s7"), "u"), None);
-        let (_, first) = ask(&cloud, "DescribeStacks");
+        let (_, first) = ask(&mut cloud, "DescribeStacks");
         assert_eq!(first.matches("<StackName>").count(), 100);
         assert!(first.contains("<NextToken>after-100</NextToken>"));
-        let (_, second) = ask(&cloud, "DescribeStacks&NextToken=after-100");
+        let (_, second) = ask(&mut cloud, "DescribeStacks&NextToken=after-100");
         assert_eq!((second.matches("<StackName>").count(), second.contains("NextToken")), (50, false));
     }
 }

@@ -331,7 +331,7 @@ impl World {
                 record.resource = self.resource(other, request);
                 let (response, error) = match other {
                     Service::Logs => self.lambda.logs.answer(self.now, request, &request_id),
-                    Service::CloudFormation => self.cloudformation.answer(&operation.name, request, &request_id),
+                    Service::CloudFormation => self.ask_cloudformation(request, &request_id),
                     Service::StepFunctions => self.step_functions.answer(self.now, request, &request_id),
                     Service::Messaging => self.messaging.answer(self.now, asked.caller, request, &request_id),
                     Service::Scheduler => self.scheduler.answer(self.now, request, &request_id),

@@ -314,6 +314,7 @@ async fn a_schedule_is_made_once_seen_and_deleted() {
         role: "arn:aws:iam::111111111111:role/canaryctl-scheduler".to_owned(),
         input: r#"{"rollout":"7f3ac2e1"}"#.to_owned(),
         token: "7f3ac2e1".to_owned(),
+        enabled: true,
     };
     let aws = &simulated.aws;
     assert_eq!(aws.schedule(&spec.name).await, Ok(None));
@@ -328,6 +329,7 @@ async fn a_schedule_is_made_once_seen_and_deleted() {
         ScheduleSpec { input: "{}".to_owned(), ..spec.clone() },
         ScheduleSpec { ends: spec.ends + Duration::from_secs(1), ..spec.clone() },
         ScheduleSpec { role: format!("{}s", spec.role), ..spec.clone() },
+        ScheduleSpec { enabled: false, ..spec.clone() },
     ] {
         assert_eq!(aws.create_schedule(&other).await.unwrap_err().failure, Failure::Conflict);
     }
@@ -351,6 +353,7 @@ async fn without_the_group_there_is_no_schedule() {
         role: "arn:aws:iam::111111111111:role/canaryctl-scheduler".to_owned(),
         input: "{}".to_owned(),
         token: "one".to_owned(),
+        enabled: true,
     };
     assert_eq!(simulated.aws.create_schedule(&spec).await.unwrap_err().failure, Failure::NotFound);
     assert_eq!(simulated.aws.schedule("one").await, Ok(None));

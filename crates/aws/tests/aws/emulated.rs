@@ -23,6 +23,7 @@ async fn a_schedule_is_made_once_seen_and_deleted_there_too() {
         role: given("SCHEDULED_ROLE"),
         input: r#"{"rollout":"7f3ac2e1"}"#.to_owned(),
         token: name.to_owned(),
+        enabled: true,
     };
     assert_eq!(aws.schedule("gone").await, Ok(None));
     for name in ["gone", "kept"] {

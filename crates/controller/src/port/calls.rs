@@ -80,6 +80,7 @@ calls! {
     StartQuery: "logs:StartQuery", Own;
     GetQueryResults: "logs:GetQueryResults", Own;
     StopQuery: "logs:StopQuery", Own;
+    FilterLogEvents: "logs:FilterLogEvents", Own;
     StartExecution: "states:StartExecution", Own;
     DescribeExecution: "states:DescribeExecution", Own;
     Publish: "sns:Publish", Own;

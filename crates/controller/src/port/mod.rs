@@ -5,6 +5,7 @@
 mod calls;
 mod error;
 mod github;
+mod logs;
 mod schedules;
 mod types;
 
@@ -21,6 +22,7 @@ use rollout::{Alias, Signal, Time, Version};
 pub use calls::{Call, CallLimit};
 pub use error::CloudError;
 pub use github::GitHubRequest;
+pub use logs::*;
 pub use rollout::alias::{AliasSnapshot, Revision};
 pub use rollout::candidate::{State, Update};
 pub use rollout::failure::Failure;
@@ -214,6 +216,9 @@ pub trait Cloud {
 
     /// Stops a query, so that it costs no more.
     fn stop_query(&self, id: &str) -> impl Future<Output = Answer<()>>;
+
+    /// The lines of a log group in a span, the oldest first; of each stream in the order in which they were written. All of them, or an error.
+    fn log_lines(&self, span: &LogSpan) -> impl Future<Output = Answer<Vec<LogLine>>>;
 
     /// Invokes a function once and waits for its answer. `limit` is how long to wait.
     fn invoke(&self, function: &Qualified, payload: &[u8], limit: Duration) -> impl Future<Output = Answer<InvocationResult>>;

@@ -87,6 +87,16 @@ impl Scheduler {
         self.groups.entry(name.to_owned()).or_insert(Group { created: now, deleting: false });
     }
 
+    pub(crate) fn has_group(&self, name: &str) -> bool {
+        self.groups.contains_key(name)
+    }
+
+    /// Deletes a group with its schedules, at once.
+    pub(crate) fn drop_group(&mut self, name: &str) {
+        self.groups.remove(name);
+        self.schedules.retain(|(group, _), _| group != name);
+    }
+
     /// Group and name of every schedule.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Key> {
         self.schedules.keys()

@@ -1,6 +1,10 @@
 //! How does a schedule reach the function that it invokes? By calls like any other's, with the same faults; one that fails is made again.
 
+use bytes::Bytes;
+use http::{Request, Response};
+
 use super::{Answer, World};
+use crate::cloudformation::Around;
 use crate::time::Time;
 
 impl World {
@@ -23,6 +27,12 @@ impl World {
         if failed {
             self.scheduler.retry(self.now, delivery);
         }
+    }
+
+    /// Answers a call of a stack, which may make and delete groups of schedules.
+    pub(super) fn ask_cloudformation(&mut self, request: &Request<Bytes>, id: &str) -> (Response<Bytes>, Option<String>) {
+        let around = Around { now: self.now, uuid: id, settle: self.settings.settle, scheduler: &mut self.scheduler };
+        self.cloudformation.answer(request, id, around)
     }
 
     /// Makes a group of schedules, as whoever sets an account up does.
