@@ -58,7 +58,8 @@ fn it_is_installed_changed_and_uninstalled_each_once() {
     // It shows its plan, and without a terminal it does not ask and does nothing.
     let shown = expect(account.install(1, ""), 3, "`--yes` does it without asking");
     let plan = text(&shown);
-    for words in ["create  the stack canaryctl-controller: ControllerFailed", "create  the function canaryctl-controller"] {
+    for words in ["create  the stack canaryctl-controller: Clock, ControllerFailed", "create  the function canaryctl-controller"]
+    {
         assert!(plan.contains(words), "{plan}");
     }
     assert_eq!(account.changes(seen), Vec::<String>::new());

@@ -447,6 +447,6 @@ mod tests {
         let log = "User: arn:aws:sts::1:assumed-role/hook is not authorized to perform: codedeploy:PutLifecycleEventHookExecutionStatus";
         let silent = InvocationResult { log: log.to_owned(), ..reply("null") };
         assert!(why(&silent, false).contains("`canaryctl guide hook-adapter.js`"));
-        assert!(!why(&reply("null"), false).contains("CodeDeploy"));
+        assert!(!why(&reply("null"), false).contains("reports to CodeDeploy"));
     }
 }

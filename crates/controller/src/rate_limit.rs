@@ -48,6 +48,9 @@ const FLEET_ALARM_READS: f64 = 3.0;
 /// One read of alarms has as many names.
 const ALARMS_A_READ: usize = 100;
 
+/// One read of counts has as many pairs of versions, in 500 queries; where durations are counted, too, it takes two.
+const COUNTS_A_READ: usize = 83;
+
 /// Calls that were not used, and refill by the second.
 #[derive(Debug)]
 struct Bucket {
@@ -124,7 +127,7 @@ impl Budget {
     pub fn looking_every(poll: Duration) -> Self {
         let [calls, ways_back, alias_reads, alarm_reads] =
             [CALLS, WAYS_BACK, ALIAS_READS, ALARM_READS].map(|rate| RefCell::new(Bucket::new(rate)));
-        let counts = Gatherer::new(COUNTS_EVERY, COUNTS_SERVE, usize::MAX);
+        let counts = Gatherer::new(COUNTS_EVERY, COUNTS_SERVE, COUNTS_A_READ);
         let alarms = Gatherer::new(poll, poll, ALARMS_A_READ);
         let schedule_reads = RefCell::new(Bucket::new(SCHEDULE_READS));
         Self { calls, ways_back, alias_reads, alarm_reads, schedule_reads, versions: None, counts, alarms }
