@@ -99,15 +99,15 @@ pub(crate) fn in_progress(stage: &Stage) -> usize {
 }
 
 /// The clock, as the controller's template has it.
-fn put_clock(stage: &Stage, state: &str) {
+fn put_clock(stage: &Stage, switch: &str) {
     let role = "arn:aws:iam::111111111111:role/canaryctl-controller-scheduler-us-east-1";
     let target = json!({"Arn": ARN, "RoleArn": role, "Input": clock_event(ARN).to_string()});
-    put_schedule(stage, &clock_name(CONTROLLER), state, &target);
+    put_schedule(stage, &clock_name(CONTROLLER), switch, &target);
 }
 
-fn put_schedule(stage: &Stage, name: &str, state: &str, target: &serde_json::Value) {
+fn put_schedule(stage: &Stage, name: &str, switch: &str, target: &serde_json::Value) {
     let body = json!({
-        "GroupName": "canaryctl", "ScheduleExpression": SCHEDULE_RATE, "FlexibleTimeWindow": {"Mode": "OFF"}, "State": state, "Target": target,
+        "GroupName": "canaryctl", "ScheduleExpression": SCHEDULE_RATE, "FlexibleTimeWindow": {"Mode": "OFF"}, "State": switch, "Target": target,
     });
     let request = http::Request::post(format!("/schedules/{name}")).body(body.to_string().into()).unwrap();
     stage.with(|world| {
@@ -346,7 +346,9 @@ fn a_function_that_is_killed_anywhere_is_made_up_for() {
         });
     };
     (0..20).for_each(|after| ends(4, after));
-    [2, 11, 33].into_iter().for_each(|after| ends(22, after));
+    for after in [2, 11, 33] {
+        ends(22, after);
+    }
 }
 
 /// What another version wrote, what somebody else put there, and what invokes another function breaks none of the others.
