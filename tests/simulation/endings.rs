@@ -200,7 +200,9 @@ pub(crate) fn released(record: &Record, changes: &[Change<'_>]) -> Finding {
 
 /// The exit code of several says what the worst of them does, and fits what all of them are on.
 pub(crate) fn exit_codes_of_all(record: &Record, changes: &[Change<'_>]) -> Finding {
-    for (run, ended) in ended(record, Role::Rollout).filter(|(_, ended)| !ended.left.is_empty()) {
+    for (run, ended) in ended(record, Role::Rollout)
+        .filter(|(_, ended)| ended.left.iter().all(|left| !left.said.is_empty()) && !ended.left.is_empty())
+    {
         let (at, code, left) = (ended.at, ended.code, &ended.left);
         let described = || format!("{} ended with {code} at {:.3}: {left:?}", run.caller, record.seconds(at));
         let codes: Vec<u8> = left.iter().map(|left| left.code).collect();
@@ -282,7 +284,8 @@ fn nothing_to_do(changes: &[Change<'_>], run: &Run, until: Time) -> bool {
 pub(crate) fn said(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding {
     for (run, Ended { at, left, .. }) in ended(record, Role::Rollout) {
         let (at, Some(left)) = (*at, left.get(member)) else { continue };
-        if !matches!(left.code, 0 | 1 | 10..=13) {
+        // What is told by the note alone says nothing of the traffic.
+        if !matches!(left.code, 0 | 1 | 10..=13) || left.said.is_empty() {
             continue;
         }
         let seen: Vec<&Change<'_>> = in_view(record, run, changes, at);

@@ -75,14 +75,15 @@ async fn one_after_the_other(stage: &Stage, requests: Vec<Request>, part: Part, 
         let (_untold, heard) = watch::channel(Interrupt::None);
         let ticked = Box::pin(controller::tick(&cloud, &stage.clock, &requests, identity(), heard, &mut |_| {})).await;
         if ticked.iter().all(|(_, ticked)| matches!(ticked, Ticked::Ended(_) | Ticked::Idle(_))) {
-            // What another one ended may have been changed by others since: of that only the note is told.
+            // What another one ended may have been changed by others since: of that only the note is told, not where the traffic is.
             let told = ticked.iter().all(|(_, ticked)| matches!(ticked, Ticked::Ended(_)));
             let mut left: Vec<(String, Left)> =
                 ticked.into_iter().map(|(subject, ticked)| (subject.to_string(), left(ticked, rollout))).collect();
             left.sort_by(|one, other| one.0.cmp(&other.0));
-            let left: Vec<Left> = left.into_iter().map(|(_, left)| left).collect();
+            let untold = |left: Left| if told { left } else { Left { said: String::new(), ..left } };
+            let left: Vec<Left> = left.into_iter().map(|(_, left)| untold(left)).collect();
             let code = left.iter().map(|left| left.code).max().unwrap_or_default();
-            return Ended { at: stage.now(), code, left: if told { left } else { Vec::new() }, rollout };
+            return Ended { at: stage.now(), code, left, rollout };
         }
         stage.clock.0.sleep(next.saturating_sub(stage.elapsed()).max(Duration::from_secs(1))).await;
     }
