@@ -72,7 +72,7 @@ def installed(emulator, access):
     steps = ["--steps", "20", "--every", "5s", "--bake", "5s", "--analysis", "off", "--no-config", f"--detach={name}"]
     status, output = emulator.run("rollout", "direct", *steps)
     check("install: a rollout is detached to it", status == 0, output)
-    schedules = lambda: scheduler.list_schedules(GroupName="canaryctl")["Schedules"]
+    schedules = lambda: scheduler.list_schedules(GroupName="canaryctl", State="DISABLED")["Schedules"]
     status, output = emulator.run("controller", "uninstall", "--name", name, "--yes")
     check("uninstall: refused while a rollout is detached", status == 3 and schedules()[0]["Name"] in output, output)
     check("install: the rollout is promoted", until(lambda: emulator.alias("direct") == ("2", {}), limit=200), emulator.alias("direct"))

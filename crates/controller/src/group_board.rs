@@ -75,13 +75,20 @@ impl MemberHandle<'_> {
 }
 
 impl MemberHandle<'_> {
-    /// Says whether this one would leave for now, and gives whether all would.
+    /// Says whether this one would leave for now, and gives whether all would. Then all are called: whoever stayed would go on alone.
     fn leaves(&self, would: bool) -> bool {
-        let mut leaving = self.board.leaving.borrow_mut();
-        if let Some(place) = leaving.get_mut(self.place) {
+        if let Some(place) = self.board.leaving.borrow_mut().get_mut(self.place) {
             *place = would;
         }
-        leaving.iter().all(|would| *would)
+        let all = self.all_leave();
+        if all {
+            self.board.calls.iter().for_each(Notify::notify_waiters);
+        }
+        all
+    }
+
+    fn all_leave(&self) -> bool {
+        self.board.leaving.borrow().iter().all(|would| *would)
     }
 }
 
@@ -135,7 +142,7 @@ impl<'a> Link<'a> {
         let Some(calls) = seat.board.calls.get(seat.place) else { return std::future::pending().await };
         loop {
             let called = calls.notified();
-            if seat.others(plan, now()).matter(known, self.awaited) {
+            if seat.all_leave() || seat.others(plan, now()).matter(known, self.awaited) {
                 return;
             }
             called.await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::action::{Action, Reason};
 use crate::narrate::waiting_for;
 use crate::note::{Note, Owner, Phase, RolloutId};
-use crate::observation::Observation;
+use crate::observation::{Hook, Observation};
 use crate::plan::{Plan, hash32};
 use crate::{Cause, Outcome, Time};
 
@@ -42,7 +42,9 @@ impl Turn {
             Self::Begin => !noted(plan, seen)?.phase.share().is_zero(),
             Self::Tick(lasts) => seen.now + plan.poll.min(until.since(seen.now)) > began + lasts,
         };
-        (in_hand && !momentary(why)).then(|| Next { until: *until, waits_for: waiting_for(why) })
+        // That a hook has succeeded is known to this process alone, until it acts on it: of several, once those of the others have, too.
+        let knows = seen.hook == Hook::Succeeded;
+        (in_hand && !knows && !momentary(why)).then(|| Next { until: *until, waits_for: waiting_for(why) })
     }
 }
 
