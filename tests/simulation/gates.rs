@@ -1,10 +1,15 @@
 //! Did everybody wait where a person or the schedule had them wait? Each check reads the write log, and nothing else.
 
+use std::time::Duration;
+
 use sim::Time;
 
 use crate::checks::{Finding, ensure, raises};
 use crate::note::Note;
 use crate::record::{Change, Record, Role};
+
+/// How far the clock of a process may be ahead of AWS', which tells its time in whole seconds.
+const OFF: Duration = Duration::from_secs(2);
 
 fn until(note: &Note) -> Option<Time> {
     note.time("u").map(|until| Time::from_millis(until * 1_000))
@@ -39,7 +44,7 @@ pub(crate) fn ended(record: &Record, changes: &[Change<'_>]) -> Finding {
             continue;
         }
         let opened = after.is_live() && gate(after).is_none();
-        ensure(!opened || change.sent >= end || approved.contains(&here), || record.shown(change))?;
+        ensure(!opened || change.sent + OFF >= end || approved.contains(&here), || record.shown(change))?;
         // Weights that somebody cleared are back without an approval too.
         let unapproved = after.phase == "back" && after.cause == "hand" && change.by(Role::Rollout) && change.away().0 > 0.0;
         ensure(!unapproved || !approved.contains(&here), || record.shown(change))?;
