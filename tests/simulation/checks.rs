@@ -431,7 +431,11 @@ fn announced(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding 
     let invoked = |call: &&CallRecord| call.operation == "Invoke" && call.status == 200 && call.delivery != Delivery::Refused;
     let mine = |call: &&CallRecord| [&pre_hook, &post_hook].into_iter().any(|hook| call.resource.contains(hook));
     for call in record.log.iter().filter(invoked).filter(mine) {
-        let last = changes.iter().rfind(|change| change.call.caller == call.caller && change.sent <= call.at);
+        // What was written in the same millisecond may have been written before it or after it.
+        let last = |same: bool| {
+            let before = |change: &Change<'_>| change.sent < call.at || same && change.sent == call.at;
+            changes.iter().rfind(|change| change.call.caller == call.caller && before(change))
+        };
         // Where there is no alias yet, nobody can announce anything; whoever has seen one may not ask.
         let seen = |other: &CallRecord| other.caller == call.caller && other.operation == "GetAlias" && other.succeeded();
         // By the order of the log: a read may be answered in the same millisecond, but later.
@@ -440,8 +444,8 @@ fn announced(record: &Record, member: usize, changes: &[Change<'_>]) -> Finding 
         if unmade && call.resource.contains(&pre_hook) {
             continue;
         }
-        let announced =
-            last.and_then(|change| change.noted.as_ref()).is_some_and(|note| note.phase == "pre" || note.phase == "post");
+        let noted = [last(true), last(false)].into_iter().flatten().filter_map(|change| change.noted.as_ref());
+        let announced = noted.into_iter().any(|note| note.phase == "pre" || note.phase == "post");
         ensure(announced, || format!("{} asked {} at {:.3}", call.caller, call.resource, record.seconds(call.at)))?;
     }
     Ok(())

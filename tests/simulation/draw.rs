@@ -116,7 +116,10 @@ impl Story {
         let mut rng = Rng::with_seed(self.seed ^ u64::MAX.rotate_left(29) >> 5);
         // A signal ends a turn, and no rollout.
         let told = self.acts.iter().any(|(_, act)| matches!(act, Act::Signal(_) | Act::StartExpiring(_)));
-        if told || rng.f64() >= 0.18 {
+        // A signal in a log needs a process that stays. And a turn knows no time but AWS': where that is an hour off, so is each step.
+        let off = |weather: &Weather| matches!(weather.effect, Effect::Dated(seconds) if seconds.abs() > 90);
+        let stays = self.scene.signals[1] || self.weather.iter().any(off);
+        if told || rng.f64() >= 0.18 || stays {
             return;
         }
         let every = Duration::from_secs(if rng.bool() { 60 } else { rng.u64(15..100) });
