@@ -41,6 +41,10 @@ pub(crate) fn ended(record: &Record, changes: &[Change<'_>]) -> Finding {
             if after.is_live() && (after.share - before.share).abs() < 1e-6 && !after.fields.contains_key("u") {
                 approved.push(here);
             }
+            // Whoever ends it on one of them takes the approval away.
+            if !after.is_live() {
+                approved.retain(|(id, _)| *id != before.id);
+            }
             continue;
         }
         let opened = after.is_live() && gate(after).is_none();
