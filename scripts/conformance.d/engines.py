@@ -140,22 +140,14 @@ def content(region, scheduler, tally):
 def firing(region, scheduler, tally):
     """A schedule that occurs once invokes once, not before its time, and is gone."""
     at = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(seconds=4)
-    scheduler.create_schedule(
-        Name="once",
-        GroupName="canaryctl",
-        ScheduleExpression=f"at({at:%Y-%m-%dT%H:%M:%S})",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target={"Arn": region.arn("f"), "RoleArn": ROLE},
-        ActionAfterCompletion="DELETE",
-    )
-    scheduler.create_schedule(
-        Name="quiet",
-        GroupName="canaryctl",
-        ScheduleExpression=f"at({at:%Y-%m-%dT%H:%M:%S})",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target={"Arn": region.arn("f"), "RoleArn": ROLE},
-        State="DISABLED",
-    )
+    common = {
+        "GroupName": "canaryctl",
+        "ScheduleExpression": f"at({at:%Y-%m-%dT%H:%M:%S})",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": region.arn("f"), "RoleArn": ROLE},
+    }
+    scheduler.create_schedule(Name="once", ActionAfterCompletion="DELETE", **common)
+    scheduler.create_schedule(Name="quiet", State="DISABLED", **common)
     events = []
     deadline = time.monotonic() + 15
     while not events and time.monotonic() < deadline:

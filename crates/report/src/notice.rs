@@ -23,12 +23,12 @@ pub fn notice(to: &Notification, news: &News<'_>) -> Option<Message> {
     let event = news.events.first()?;
     let kind = NoticeKind::of(&event.what).filter(|kind| to.kinds.contains(kind))?;
     Some(match (&to.recipient, to.recipient.chat()) {
-        (Recipient::Url(_), Some(Chat::Slack)) => posted(&json!({ "text": slack(told(news, event)) })),
-        (Recipient::Url(_), Some(Chat::Teams)) => posted(&teams(told(news, event))),
+        (Recipient::Url(_), Some(Chat::Slack)) => posted(&json!({ "text": slack(content(news, event)) })),
+        (Recipient::Url(_), Some(Chat::Teams)) => posted(&teams(content(news, event))),
         (Recipient::Url(_), None) => posted(&json!(event)),
         (Recipient::Topic(arn), _) => topic(to.trigger.as_deref(), arn, kind, (event, news.id)),
         (Recipient::Bus(_), _) => bus(kind, event, news.id),
-        (Recipient::GitHub(_), _) => github(kind, told(news, event)),
+        (Recipient::GitHub(_), _) => github(kind, content(news, event)),
     })
 }
 
@@ -37,13 +37,13 @@ fn posted(body: &Value) -> Message {
 }
 
 /// A headline, and rows of a label and a text.
-struct Told {
+struct Content {
     headline: String,
     rows: Vec<(String, String)>,
     commands: Vec<String>,
 }
 
-fn told(news: &News<'_>, event: &Event) -> Told {
+fn content(news: &News<'_>, event: &Event) -> Content {
     let mut story = Story::default();
     story.add(event);
     let end = match &event.what {
@@ -56,7 +56,7 @@ fn told(news: &News<'_>, event: &Event) -> Told {
         let why = block.why.into_iter().map(|line| ("why".to_owned(), line));
         let exposed = block.exposed.map(|line| ("exposed".to_owned(), line));
         let rows = why.chain(exposed).chain([("now".to_owned(), block.now)]).chain(others).collect();
-        return Told { headline, rows, commands: block.next };
+        return Content { headline, rows, commands: block.next };
     }
     let own = |event: &Event| one_line(&format!("{}:{}", event.function, event.alias));
     let subject = own(event);
@@ -87,7 +87,7 @@ fn told(news: &News<'_>, event: &Event) -> Told {
         many if news.events.len() > 1 => format!("{many} functions, all or none"),
         many => format!("{subject} and {} more", many - 1),
     };
-    Told { headline: format!("{word}   {whole}"), rows, commands }
+    Content { headline: format!("{word}   {whole}"), rows, commands }
 }
 
 /// All that are rolled out as one, in a row, where they are several.
@@ -101,7 +101,7 @@ fn functions(group: &[String]) -> Option<(String, String)> {
 /// How many functions a message names.
 const MOST: usize = 20;
 
-fn slack(Told { headline, rows, commands }: Told) -> String {
+fn slack(Content { headline, rows, commands }: Content) -> String {
     let rows = rows.iter().map(|(label, text)| format!("*{}*  {}", chat(label), chat(text)));
     let commands = commands.iter().map(|command| format!("`{}`", chat(command).replace('`', "'")));
     [format!("*{}*", chat(&headline))].into_iter().chain(rows).chain(commands).collect::<Vec<_>>().join("\n")
@@ -109,9 +109,9 @@ fn slack(Told { headline, rows, commands }: Told) -> String {
 
 /// A state of a deployment, and a line of what there is to know.
 ///
-/// What waits for a person is in progress all the same: GitHub is told nothing when it goes on.
+/// What waits for a person is in progress all the same: GitHub gets nothing when it continues.
 /// Source: "Create a deployment status" of GitHub's REST API.
-fn github(kind: NoticeKind, Told { headline, rows, .. }: Told) -> Message {
+fn github(kind: NoticeKind, Content { headline, rows, .. }: Content) -> Message {
     let state = match kind {
         NoticeKind::Started | NoticeKind::Shifted | NoticeKind::Held => "in_progress",
         NoticeKind::Promoted => "success",
@@ -123,7 +123,7 @@ fn github(kind: NoticeKind, Told { headline, rows, .. }: Told) -> Message {
 }
 
 /// An adaptive card, which both kinds of Teams' webhooks take.
-fn teams(Told { headline, rows, commands }: Told) -> Value {
+fn teams(Content { headline, rows, commands }: Content) -> Value {
     let mut body = vec![json!({ "type": "TextBlock", "text": card(&headline), "weight": "Bolder", "wrap": true })];
     let facts: Vec<Value> = rows.iter().map(|(label, text)| json!({ "title": card(label), "value": card(text) })).collect();
     body.push(json!({ "type": "FactSet", "facts": facts }));

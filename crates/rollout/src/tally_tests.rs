@@ -64,7 +64,7 @@ fn who_is_not_called_misses_nothing() {
                 };
                 let now = seen(&shown, one);
                 let matters = std::iter::once(None).chain(STAGES.map(Some)).any(|stage| now.matter(&before[one], stage));
-                assert!(called || !matters, "{one} is not told that {place} shows {member:?}: {shown:?}");
+                assert!(called || !matters, "{one} is not called although {place} shows {member:?}: {shown:?}");
             }
             match news {
                 News::Nobodys => nobodys += 1,
