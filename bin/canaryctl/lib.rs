@@ -15,7 +15,8 @@ mod ui;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
-use std::process::ExitCode;
+use std::panic::{self, PanicHookInfo};
+use std::process::{self, ExitCode};
 use std::thread;
 
 use clap::{CommandFactory, FromArgMatches};
@@ -28,22 +29,42 @@ use crate::cli::common::Common;
 use crate::cli::tips::with_tip;
 use crate::commands::{Cli, Command};
 use crate::error::Failure;
+use crate::ui::keys;
 use crate::ui::print::{LogLines, print_error};
 
 /// Runs the command that was typed and gives its exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    // On a stack of its own size: that of the first thread is whatever the shell or the system says.
-    match thread::Builder::new().name("canaryctl".to_owned()).stack_size(STACK).spawn(|| typed(args)) {
-        Ok(command) => command.join().unwrap_or_else(|_| {
-            print_error("canaryctl failed unexpectedly: this is a bug\n  hint: `canaryctl status` shows where the traffic is; `canaryctl rollback` rolls it back");
-            ExitCode::from(1)
-        }),
-        Err(error) => {
-            print_error(&format!("cannot start a thread: {error}"));
-            ExitCode::from(1)
+    on_a_thread(|| typed(args))
+}
+
+/// Runs something on a stack of its own size: that of the first thread is whatever the shell or the system says.
+fn on_a_thread(task: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
+    panic::set_hook(Box::new(on_panic));
+    let task = thread::Builder::new().name(NAME.to_owned()).stack_size(STACK).spawn(task);
+    let code = task.map(|task| task.join().unwrap_or(ExitCode::FAILURE));
+    code.unwrap_or_else(|error| {
+        print_error(&format!("cannot start a thread: {error}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// What a panic does, in every build: nothing is unwound, because the tables for it are a fifth of the binary.
+///
+/// A thread that only shows something stops where it is, and the rollout goes on without it. The one that drives it says where to look, and
+/// ends the process: the next one resumes the rollout.
+#[expect(clippy::exit, reason = "a panic that is over aborts, and the exit code is then a signal's")]
+fn on_panic(info: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    print_error(&format!("canaryctl failed unexpectedly: this is a bug: {info}"));
+    if thread.name() != Some(NAME) {
+        loop {
+            thread::park();
         }
     }
+    keys::give_back();
+    print_error("  hint: `canaryctl status` shows where the traffic is; `canaryctl rollback` rolls it back");
+    process::exit(1)
 }
 
 fn typed(args: Vec<OsString>) -> ExitCode {
@@ -99,6 +120,48 @@ fn on_runtime(task: impl Future<Output = u8>) -> u8 {
     code
 }
 
+/// The thread that a command runs on.
+const NAME: &str = "canaryctl";
+
 /// Four times what the longest command takes without optimization, inputs nested as deeply as they may be; only what is used of it is
 /// taken from the system.
 const STACK: usize = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Not a test of its own: what the other one runs in a process of its own.
+    #[test]
+    #[expect(clippy::exit, reason = "it is the end of the process that is looked at")]
+    fn a_process_with_a_panic() {
+        let Ok(name) = std::env::var("PANICS") else { return };
+        let ended = on_a_thread(move || {
+            if name == NAME {
+                panic!("on purpose");
+            }
+            thread::Builder::new().name(name).spawn(|| panic!("on purpose")).unwrap();
+            thread::sleep(Duration::from_millis(300));
+            println!("it went on");
+            ExitCode::SUCCESS
+        });
+        // The harness would wait for the hook, which a stopped thread keeps.
+        process::exit(i32::from(ended != ExitCode::SUCCESS))
+    }
+
+    #[test]
+    fn a_panic_ends_the_process_where_a_command_runs_and_stops_any_other_thread() {
+        for (thread, code, goes_on) in [(NAME, 1, false), ("screen", 0, true)] {
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            let child = child.args(["--exact", "tests::a_process_with_a_panic", "--nocapture"]).env("PANICS", thread);
+            let output = child.output().unwrap();
+            let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            assert_eq!(output.status.code(), Some(code), "{thread}: {out}{err}");
+            assert!(err.contains("canaryctl failed unexpectedly") && err.contains("on purpose"), "{err}");
+            assert_eq!((out.contains("it went on"), err.contains("canaryctl rollback")), (goes_on, !goes_on), "{out}{err}");
+        }
+    }
+}

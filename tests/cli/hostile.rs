@@ -57,11 +57,16 @@ fn what_is_on_this_machine_is_asked_for_without_a_proxy() {
 #[test]
 fn a_bundle_that_cannot_be_read_is_an_error_that_names_it() {
     let served = Served::start();
-    let folder = Folder::new("bundle", &[("none.pem", "no certificates\n"), ("cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n")]);
+    let unusable = "-----BEGIN CERTIFICATE-----\nMAcwBQIBAQEA\n-----END CERTIFICATE-----\n";
+    let files = [("none.pem", "no certificates\n"), ("cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n"), ("odd.pem", unusable)];
+    let folder = Folder::new("bundle", &files);
     let path = |name: &str| folder.0.join(name).display().to_string();
-    for (file, word) in
-        [("absent.pem", "cannot be read"), ("none.pem", "no certificate in it"), ("cut.pem", "ends in the middle")]
-    {
+    for (file, word) in [
+        ("absent.pem", "cannot be read"),
+        ("none.pem", "no certificate in it"),
+        ("cut.pem", "ends in the middle"),
+        ("odd.pem", "cannot be used"),
+    ] {
         let output = served.command("status hello").env("AWS_CA_BUNDLE", path(file)).output().unwrap();
         assert_eq!(code(&output), 2, "{file}: {}", text(&output));
         assert!(text(&output).contains(&format!("`{}` (AWS_CA_BUNDLE) ", path(file))), "{}", text(&output));

@@ -43,6 +43,9 @@ fn notes() -> Vec<Row> {
         (note("shift 41>42 30% 1/3 t=towpnp s=towpr0 d=towpso l=towpvo"), "41", Some(("42", 0.7))),
         (note("shift 41>42 30% 1/3 t=towpnp s=towpr0 d=towpso l=towpvo"), "41", Some(("43", 0.3))),
         (note("shift 41>42 30% 1/3 t=towpnp s=towpr0 d=towpso l=towpvo"), "41", None),
+        (note("shift 41>42 0% 0/3 t=towpnp s=towpr0 d=towpso l=towpvo"), "41", None),
+        (note("bake 41>42 t=towpnp s=towpr0 d=towpvo l=towpwz"), "41", Some(("42", 0.0))),
+        (note("post 41>42 t=towpnp s=towpr0 l=towpvo"), "41", None),
         (note("shift 41>42 30% 1/3 t=towpnp s=towpr0 d=towpso l=towpvo"), "43", None),
         (note("shift 41>42 30% 1/3 t=towpnp s=towpr0 l=towpvo l=towpvo"), "41", Some(("42", 0.3))),
         (note("shift 41>42 30% 1/3 t=towpnp s=towpr0 l=towpvo z=1"), "41", Some(("42", 0.3))),
@@ -79,10 +82,8 @@ fn expected(alias: &Alias, rollout: RolloutId) -> Value {
         NoteParse::Note(_) | NoteParse::Nothing => (None, false),
     };
     let ended = ended || ours.as_ref().is_some_and(|note| note.phase.is_terminal());
-    let in_place = matches!(
-        found,
-        AliasState::Claimed(_) | AliasState::Running(_) | AliasState::SetByHand(..) | AliasState::ClearedByHand(_)
-    );
+    // What a person has cleared is on stable; who comes next notes that it was one.
+    let in_place = matches!(found, AliasState::Claimed(_) | AliasState::Running(_) | AliasState::SetByHand(..));
     let live = ours.filter(|note| in_place && note.lease.is_some() && note.stable.is_some());
     let description = live.as_ref().map(|note| back(now, alias, note, note.owner, None, Cause::Abandoned).description);
     json!({
@@ -243,6 +244,21 @@ fn what_a_person_or_another_process_does_after_a_death_stands() {
         stage.assert_ended("42", "promoted");
         stage.until(|| statuses(&stage) == ["SUCCEEDED", "SUCCEEDED"]).await;
         assert_eq!(written(&stage), 0, "another process resumed it");
+
+        // Who cleared the weight has said something of the version: the same command does not start again.
+        let stage = Stage::story("hello").await;
+        let reached = async || stage.until(|| stage.percents().last().is_some_and(|last| *last >= 30)).await;
+        stage.killed(guarded(request()), reached()).await;
+        stage.with(|world| {
+            let description = world.alias("hello", "Live").unwrap().description.clone();
+            world.set_alias("hello", "Live", "41", None).unwrap();
+            world.describe_alias("hello", "Live", &description).unwrap();
+        });
+        stage.until(|| statuses(&stage) == ["SUCCEEDED"]).await;
+        assert_eq!(written(&stage), 0, "it was cleared");
+        stage.rollout(request()).await.exits(13);
+        stage.assert_ended("41", "back");
+        assert_eq!(stage.alias().await.note().unwrap().phase, rollout::note::Phase::Back(Cause::Hand));
 
         // A version that something else made the alias' own is not taken away.
         let stage = Stage::story("hello").await;

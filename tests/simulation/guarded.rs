@@ -15,11 +15,12 @@ const PATIENCE: Duration = Duration::from_mins(3);
 /// Its longest wait between two tries while AWS fails.
 const RETRY: Duration = Duration::from_mins(1);
 
-/// A rollout in progress that has something to go back to, and is on that, but for its candidate.
+/// A rollout in progress that has something to go back to, and is on that, but for the weight of its candidate, which nobody has cleared.
 fn in_progress<'c>(change: &'c Change<'_>) -> Option<&'c Note> {
     let note = change.noted.as_ref().filter(|note| note.is_live() && note.stable != "-")?;
     let alone = change.after.weights.iter().all(|(version, weight)| *version == note.candidate || *weight == 0.0);
-    (alone && change.after.version == note.stable).then_some(note)
+    let weighted = change.after.weights.values().any(|weight| *weight > 0.0);
+    (alone && change.after.version == note.stable && (weighted || note.share == 0.0)).then_some(note)
 }
 
 fn lease(note: &Note) -> Option<Time> {

@@ -275,10 +275,16 @@ impl Report {
                 (REFUSED, "refused", "refused", why.as_str(), format!("{why}\n  hint: are Region, account and alias right?"))
             }
             Ended::Unconfirmed { why, command } => {
-                let command = command.clone().unwrap_or_else(|| format!("canaryctl rollback {subject}"));
+                let again = || {
+                    (
+                        "once that is mended, or on a machine where it works, run this again",
+                        format!("canaryctl rollback {subject}"),
+                    )
+                };
+                let (what, command) = command.clone().map_or_else(again, |command| ("run this manually", command));
                 let text = format!(
                     "the rollback of {subject} is NOT CONFIRMED: its traffic is unknown\n  why: {why}\n  \
-                     hint: page someone, and run this manually:\n  {command}"
+                     hint: page someone, and {what}:\n  {command}"
                 );
                 next.push(command);
                 (UNCONFIRMED, "rollback_unconfirmed", "rollback_unconfirmed", why.as_str(), text)

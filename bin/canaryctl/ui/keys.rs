@@ -1,12 +1,12 @@
 //! Which key was pressed? Single keys, from the terminal in whose foreground this process runs.
 //!
 //! Signals, flow control and output do not change: ^C, ^Z and ^S work as usual. Line mode and echo are restored at every exit: an end, a
-//! panic, a signal, ^Z. In the background nothing is read or set, because the system would stop the process.
+//! panic ([`give_back`]), a signal, ^Z. In the background nothing is read or set, because the system would stop the process.
 
 #[cfg(not(unix))]
-pub(crate) use elsewhere::Keys;
+pub(crate) use elsewhere::{Keys, give_back};
 #[cfg(unix)]
-pub(crate) use unix::Keys;
+pub(crate) use unix::{Keys, give_back};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pressed {
@@ -19,7 +19,7 @@ pub(crate) enum Pressed {
 #[cfg(unix)]
 mod unix {
     use std::io::{self, IsTerminal};
-    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
     use std::thread;
     use std::time::Duration;
 
@@ -47,6 +47,17 @@ mod unix {
         over: bool,
     }
 
+    /// The terminal that keys are read from, for the end of a process that drops nothing.
+    static IN_USE: Mutex<Weak<Mutex<Terminal>>> = Mutex::new(Weak::new());
+
+    /// Restores the terminal as it was before keys were read, unless a thread holds it.
+    pub(crate) fn give_back() {
+        let terminal = IN_USE.try_lock().ok().and_then(|terminal| terminal.upgrade());
+        if let Some(mut terminal) = terminal.as_ref().and_then(|terminal| terminal.try_lock().ok()) {
+            (*terminal).give_back();
+        }
+    }
+
     impl Keys {
         /// Reads keys from now on; `None` where standard input is no terminal.
         pub(crate) fn listen() -> Option<Self> {
@@ -56,6 +67,7 @@ mod unix {
             let of = |kind: Signal| signal(SignalKind::from_raw(kind.as_raw()));
             let (suspend, quit) = (of(Signal::TSTP).ok()?, of(Signal::QUIT).ok()?);
             let terminal = Arc::new(Mutex::new(Terminal::default()));
+            *IN_USE.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&terminal);
             let (tell, pressed) = unbounded_channel();
             let read = terminal.clone();
             thread::Builder::new().name("keys".to_owned()).spawn(move || read_all(&read, &tell)).ok()?;
@@ -176,6 +188,8 @@ mod elsewhere {
     use super::Pressed;
 
     pub(crate) enum Keys {}
+
+    pub(crate) fn give_back() {}
 
     impl Keys {
         pub(crate) fn listen() -> Option<Self> {

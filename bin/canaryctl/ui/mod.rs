@@ -3,7 +3,7 @@
 pub(crate) mod artifacts;
 pub(crate) mod atomic_file;
 pub(crate) mod interactive;
-mod keys;
+pub(crate) mod keys;
 pub(crate) mod pager;
 pub(crate) mod print;
 pub(crate) mod reporters;

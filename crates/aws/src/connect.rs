@@ -3,7 +3,6 @@
 //! It sends nothing to Lambda or `CloudWatch`. Credentials are looked up with the first call; the clients of `CloudWatch`
 //! and its logs are made when something is first read there.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -194,10 +193,7 @@ fn pool(proxy: ProxyConfig, trusted: Option<&TlsContext>) -> Result<SharedHttpCl
     if let Some(trusted) = trusted {
         pool = pool.tls_context(trusted.clone());
     }
-    // The TLS library takes a certificate that it cannot use as a bug.
-    let built = catch_unwind(AssertUnwindSafe(|| pool.build_https()));
-    let built = built.map_err(|_| unusable("the CA bundle has a certificate that cannot be used".to_owned()))?;
-    let pool = built.map_err(|error| unusable(error.to_string()))?;
+    let pool = pool.build_https().map_err(|error| unusable(error.to_string()))?;
     let client = pool::Client::new(&pool).map_err(|error| unusable(error.to_string()))?;
     Ok(SharedHttpClient::new(client))
 }

@@ -7,7 +7,9 @@ use std::env;
 
 use aws_config::profile;
 use aws_smithy_http_client::tls::{TlsContext, TrustStore};
-use aws_smithy_types::base64;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// What to trust where the environment or the profile names a file; `None` where neither does.
 pub(crate) async fn bundle(profile: Option<&str>) -> Result<Option<TlsContext>, String> {
@@ -58,41 +60,20 @@ fn certificates(text: &str) -> Result<Vec<Vec<u8>>, String> {
     while let Some((_, after)) = rest.split_once(BEGIN) {
         let number = found.len() + 1;
         let (inside, after) = after.split_once(END).ok_or_else(|| format!("ends in the middle of certificate {number}"))?;
-        let letters: String = inside.split_ascii_whitespace().collect();
-        let der = base64::decode(&letters).map_err(|_| format!("has no base 64 in certificate {number}"))?;
-        if !is_whole(&der) {
-            return Err(format!("has something else than a certificate as number {number}"));
-        }
-        found.push(format!("{BEGIN}{inside}{END}\n").into_bytes());
+        let one = format!("{BEGIN}{inside}{END}\n").into_bytes();
+        // The SDK's HTTP client takes one that it cannot use for a bug, and ends the process.
+        let read = CertificateDer::from_pem_slice(&one).map_err(|error| error.to_string());
+        let usable = read.and_then(|der| RootCertStore::empty().add(der).map_err(|error| error.to_string()));
+        usable.map_err(|why| format!("has a certificate that cannot be used, number {number}: {why}"))?;
+        found.push(one);
         rest = after;
     }
     if found.is_empty() { Err("has no certificate in it".to_owned()) } else { Ok(found) }
 }
 
-/// Whether this is one sequence of DER, from the first byte to the last, that begins with another one, as certificates do.
-fn is_whole(der: &[u8]) -> bool {
-    content(der).is_some_and(|(inside, rest)| rest.is_empty() && content(inside).is_some())
-}
-
-/// The content of the sequence that comes first, and what comes after it.
-fn content(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81..=0x84 => {
-            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
-        }
-        _ => return None,
-    };
-    if tag == SEQUENCE { rest.split_at_checked(length) } else { None }
-}
-
 const VARIABLE: &str = "AWS_CA_BUNDLE";
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
-const SEQUENCE: u8 = 0x30;
 
 #[cfg(test)]
 mod tests {
@@ -100,18 +81,25 @@ mod tests {
 
     #[test]
     fn a_bundle_is_certificates_and_what_stands_between_them() {
-        let one = format!("{BEGIN}\nMAcw\nBQIBAQEA\n{END}");
+        let one = format!("{BEGIN}\n{}\n{}\n{END}", &SELF_SIGNED[..64], &SELF_SIGNED[64..]);
         assert_eq!(certificates(&format!("# Corporation\n{one}\n\n# Another\r\n{one}")).unwrap().len(), 2);
         for (text, word) in [
             ("", "no certificate"),
             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "no certificate"),
             ("-----BEGIN CERTIFICATE-----\nMAcw", "ends in the middle of certificate 1"),
-            ("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----", "no base 64 in certificate 1"),
-            ("-----BEGIN CERTIFICATE-----\nMAcwBQIB\n-----END CERTIFICATE-----", "something else"),
-            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "something else"),
+            ("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----", "cannot be used, number 1"),
+            ("-----BEGIN CERTIFICATE-----\nMAcwBQIBAQEA\n-----END CERTIFICATE-----", "cannot be used, number 1"),
+            (&format!("{one}\n{BEGIN}\nAAAA\n{END}"), "cannot be used, number 2"),
         ] {
             let why = certificates(text).unwrap_err();
             assert!(why.contains(word), "{text}: {why}");
         }
     }
+
+    /// For nobody, until 2126.
+    const SELF_SIGNED: &str = "MIIBdTCCARugAwIBAgIUNRPXcwbx3ygaW2jVXoFg4ho1jikwCgYIKoZIzj0EAwIwDzENMAsGA1UEAwwEY29ycDAgFw0yNjExMjcxMTE1Mz\
+        FaGA8yMTI2MTEwMzExMTUzMVowDzENMAsGA1UEAwwEY29ycDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABMq7+yfiXK2i6Ni3g3H2OJ2RHdnoUPAyuKlgpxk2eBFLy\
+        Wz3YokDH682TXyeSeDGEta6XVwH6+FRe9rpoA8+xWWjUzBRMB0GA1UdDgQWBBQ7pRVmMGpiXXtRh8qHtL3wFJftrjAfBgNVHSMEGDAWgBQ7pRVmMGpiXXtRh8qHtL3w\
+        FJftrjAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIHU+6MyOYltSjVeRDKcBIWZ7VSyiauJCBM3N2ngc+/+aAiEAqRYZvLeozouaQx/UO07IEnX/pbL\
+        rYCX1oTdD7/EMGCY=";
 }

@@ -16,7 +16,7 @@ use rollout::{Cause, Time, Version, Weight};
 
 use crate::alarm_reason::in_figures;
 use crate::format::{numbered, schedule, short, total, version, versions};
-use crate::rollout_state::{Mark, Story, Watched};
+use crate::rollout_state::{Mark, Resumed, Story, Watched};
 use crate::safe::{clean_lines, one_line};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub(crate) fn sentences(story: &Story, event: &Event) -> Vec<LogLine> {
         EventKind::GateApproved(approval) => {
             line("gate", format!("approved by {}", approval.by.as_deref().map_or_else(|| "a person".to_owned(), one_line)))
         }
-        EventKind::Resumed => line("resumed", "after the pause"),
+        EventKind::Resumed => line("resumed", story.resumed.map_or("after the pause", Resumed::words)),
         EventKind::HoldingStep { why } => held(story, why),
         EventKind::Heartbeat { weight, waiting_for, .. } => line("waiting", heartbeat(story, event.at, *weight, waiting_for)),
         EventKind::RollbackStarted { cause, why, alarm, .. } => line("rollback", rollback(story, *cause, why, alarm.as_deref())),

@@ -13,7 +13,7 @@ use crate::alarm_reason::in_figures;
 use crate::ending::Block;
 use crate::format::{short, version};
 use crate::messages::{LogLine, sentences};
-use crate::rollout_state::{Count, Story};
+use crate::rollout_state::{Count, Resumed, Story};
 use crate::safe::{clean_lines, one_line};
 
 #[derive(Clone, Debug, Default)]
@@ -128,6 +128,18 @@ impl Record {
         self.decide(at, "hold".to_owned(), &format!("{why} until {}", clock(until)));
     }
 
+    fn resumed(&mut self, at: Time) {
+        // An approval says so itself.
+        if let Some(how) = self.story.resumed.filter(|how| *how != Resumed::Approved) {
+            self.decide(at, "continue".to_owned(), how.words());
+        }
+    }
+
+    fn loses_sight(&mut self, at: Time, why: &str) {
+        self.unmonitored.push((at, None));
+        self.decide(at, "hold: monitoring unavailable".to_owned(), why);
+    }
+
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold takes what it adds up and lets the rest pass")]
     fn add(&mut self, event: &Event) {
         self.story.add(event);
@@ -155,10 +167,7 @@ impl Record {
                 self.alarms.push(Alarm { name: name.clone(), state: *state, since: *since, reason });
             }
             EventKind::Compared { .. } => self.counts.extend(self.story.count.clone()),
-            EventKind::MonitoringLost { why } => {
-                self.unmonitored.push((at, None));
-                self.decide(at, "hold: monitoring unavailable".to_owned(), why);
-            }
+            EventKind::MonitoringLost { why } => self.loses_sight(at, why),
             EventKind::MonitoringRestored => {
                 if let Some((_, until)) = self.unmonitored.last_mut() {
                     *until = Some(at);
@@ -169,6 +178,7 @@ impl Record {
                 let by = approval.by.as_deref().map_or_else(|| "a person".to_owned(), one_line);
                 self.decide(at, "continue".to_owned(), &format!("gate approved by {by}"));
             }
+            EventKind::Resumed => self.resumed(at),
             // Not again with the reason of the lost monitoring.
             EventKind::HoldingStep { why } if self.story.unmonitored.as_ref().is_none_or(|(_, blind)| blind != why) => {
                 self.decide(at, "hold".to_owned(), why);

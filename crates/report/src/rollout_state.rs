@@ -72,8 +72,12 @@ pub(crate) struct Story {
     /// The checks that have answered, and what the last answer of each came to.
     pub(crate) checks: Vec<(String, CheckState)>,
     pub(crate) unmonitored: Option<(Time, String)>,
-    /// Until when a person has paused the rollout.
+    /// Until when the rollout is paused, by a person or at a gate.
     pub(crate) paused: Option<Time>,
+    /// Whether that pause, or the last one, is a gate.
+    pub(crate) gate: bool,
+    /// How the last pause ended.
+    pub(crate) resumed: Option<Resumed>,
     /// The last count.
     pub(crate) count: Option<Count>,
     /// When a rollback was decided, and why.
@@ -81,6 +85,35 @@ pub(crate) struct Story {
     /// When a rollback was confirmed, and the version that has the traffic again.
     pub(crate) restored: Option<(Time, Option<Version>)>,
     pub(crate) promoted: bool,
+}
+
+/// How does a pause end?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resumed {
+    Manually,
+    InTime,
+    Approved,
+    Unapproved,
+}
+
+impl Resumed {
+    fn of(gate: bool, over: bool) -> Self {
+        match (gate, over) {
+            (false, false) => Self::Manually,
+            (false, true) => Self::InTime,
+            (true, false) => Self::Approved,
+            (true, true) => Self::Unapproved,
+        }
+    }
+
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Manually => "manually",
+            Self::InTime => "the pause is over",
+            Self::Approved => "the gate was approved",
+            Self::Unapproved => "the gate was not approved in time; it continues",
+        }
+    }
 }
 
 impl Story {
@@ -118,8 +151,8 @@ impl Story {
             }
             EventKind::MonitoringLost { why } => self.unmonitored = Some((event.at, why.clone())),
             EventKind::MonitoringRestored => self.unmonitored = None,
-            EventKind::Paused { until, .. } => self.paused = Some(*until),
-            EventKind::Resumed => self.paused = None,
+            EventKind::Paused { until, gate, .. } => (self.paused, self.gate) = (Some(*until), gate.is_some()),
+            EventKind::Resumed => self.resumed = self.paused.take().map(|until| Resumed::of(self.gate, event.at >= until)),
             EventKind::Heartbeat { weight, next_at, .. } => self.beat(*weight, *next_at),
             EventKind::RollbackStarted { cause, .. } => self.rollback = Some((event.at, *cause)),
             EventKind::Restored { version, .. } => self.restored = Some((event.at, *version)),

@@ -72,7 +72,7 @@ fn a_whole_rollout() {
         "the hook succeeded in 6s",
         "10% of traffic to version 42 (step 1 of 3)",
         "manually until 14:12:13",
-        "resumed   after the pause",
+        "resumed   manually",
         "50% of traffic to version 42 (step 2 of 3)",
         "unavailable: the rollout's process cannot read CloudWatch; holding 50%",
         "resumed   monitoring restored",

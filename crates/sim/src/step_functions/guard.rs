@@ -13,7 +13,7 @@ pub(crate) struct Look {
     pub(crate) revision: String,
     /// The rollout is over, or a later format's.
     pub(crate) is_final: bool,
-    /// The rollout is in progress, and the alias is on its stable version.
+    /// The rollout is in progress, the alias is on its stable version, and the weight is the candidate's.
     pub(crate) is_live: bool,
     /// When its lease ends, in seconds since 1970.
     pub(crate) lease: u64,
@@ -35,8 +35,13 @@ pub(crate) fn look(alias: &Value, rollout: &str, millis: u64) -> Look {
     }
     let is_final = words[0] != "1" || matches!(words.get(3), Some(&"promoted" | &"back"));
     let (stable, candidate) = words.get(4).and_then(|versions| versions.split_once('>')).unwrap_or_default();
-    let is_live =
-        grammar().is_some_and(|grammar| grammar.is_match(note)) && alias["FunctionVersion"] == stable && alone(alias, candidate);
+    let weighted = weighted(alias);
+    // Without a weight where there has to be one, somebody has cleared it.
+    let has_its_own = matches!(words.get(3), Some(&"claim" | &"pre")) || !weighted.is_empty();
+    let is_live = grammar().is_some_and(|grammar| grammar.is_match(note))
+        && alias["FunctionVersion"] == stable
+        && weighted.iter().all(|version| *version == candidate)
+        && has_its_own;
     if !is_live {
         return Look { is_final, ..nothing };
     }
@@ -56,10 +61,11 @@ pub(crate) fn look(alias: &Value, rollout: &str, millis: u64) -> Look {
     }
 }
 
-/// Whether no version but this one has a weight.
-fn alone(alias: &Value, candidate: &str) -> bool {
+/// The versions that have a weight.
+fn weighted(alias: &Value) -> Vec<&str> {
     let weights = alias["RoutingConfig"]["AdditionalVersionWeights"].as_object();
-    weights.is_none_or(|weights| weights.iter().all(|(version, weight)| version == candidate || weight.as_f64() == Some(0.0)))
+    let weights = weights.into_iter().flatten().filter(|(_, weight)| weight.as_f64().is_some_and(|weight| weight > 0.0));
+    weights.map(|(version, _)| version.as_str()).collect()
 }
 
 fn base36(mut number: u64) -> String {
