@@ -230,6 +230,15 @@ struct Report {
     now: Time,
 }
 
+/// What is said where nobody knows where the traffic is, and the command to run.
+fn unconfirmed(subject: &Subject, why: &str, command: Option<&str>) -> (String, String) {
+    let again =
+        || ("once that is mended, or on a machine where it works, run this again", format!("canaryctl rollback {subject}"));
+    let (what, command) = command.map_or_else(again, |command| ("run this manually", command.to_owned()));
+    let hint = format!("hint: page someone, and {what}:\n  {command}");
+    (format!("the rollback of {subject} is NOT CONFIRMED: its traffic is unknown\n  why: {why}\n  {hint}"), command)
+}
+
 impl Report {
     fn print(&self, output: Output) -> u8 {
         let (subject, took) = (&self.subject, rollout::format::duration(self.now.since(self.began)));
@@ -275,17 +284,7 @@ impl Report {
                 (REFUSED, "refused", "refused", why.as_str(), format!("{why}\n  hint: are Region, account and alias right?"))
             }
             Ended::Unconfirmed { why, command } => {
-                let again = || {
-                    (
-                        "once that is mended, or on a machine where it works, run this again",
-                        format!("canaryctl rollback {subject}"),
-                    )
-                };
-                let (what, command) = command.clone().map_or_else(again, |command| ("run this manually", command));
-                let text = format!(
-                    "the rollback of {subject} is NOT CONFIRMED: its traffic is unknown\n  why: {why}\n  \
-                     hint: page someone, and {what}:\n  {command}"
-                );
+                let (text, command) = unconfirmed(subject, why, command.as_deref());
                 next.push(command);
                 (UNCONFIRMED, "rollback_unconfirmed", "rollback_unconfirmed", why.as_str(), text)
             }

@@ -33,7 +33,8 @@ use crate::{File, yaml};
 /// A change as a unified diff, with three lines around it.
 pub fn diff(file: &str, before: &str, after: &str) -> String {
     let name = shown(file);
-    similar::TextDiff::from_lines(before, after).unified_diff().header(&name, &name).to_string()
+    let mut options = diffy::DiffOptions::new();
+    options.set_original_filename(name.clone()).set_modified_filename(name).create_patch(before, after).to_string()
 }
 
 /// The change of a file, whatever tool reads it.
