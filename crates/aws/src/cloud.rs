@@ -338,9 +338,7 @@ impl Cloud for Aws {
     }
 
     async fn start_guard(&self, execution: &GuardExecution) -> Answer<()> {
-        let request = self.step_functions().start_execution().state_machine_arn(&execution.machine);
-        let request = request.name(&execution.name).input(&execution.input);
-        request.send().await.map(drop).map_err(failed(Call::StartExecution))
+        self.begin_guard(execution).await
     }
 
     async fn guard(&self, execution: &str) -> Answer<Option<GuardSeen>> {

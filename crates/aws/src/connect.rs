@@ -75,13 +75,6 @@ impl Aws {
         aws_sdk_cloudformation::Client::from_conf(config.build())
     }
 
-    /// Made for one call of a rollout.
-    pub(crate) fn step_functions(&self) -> aws_sdk_sfn::Client {
-        let config = aws_sdk_sfn::config::Builder::from(&self.config);
-        let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
-        aws_sdk_sfn::Client::from_conf(config.build())
-    }
-
     /// Made for one or two calls of a rollout.
     pub(crate) fn scheduler(&self) -> aws_sdk_scheduler::Client {
         let config = aws_sdk_scheduler::config::Builder::from(&self.config);
@@ -209,7 +202,8 @@ fn checked_region(region: Option<Region>) -> Result<Region, CloudError> {
 
 /// An empty endpoint, as a pipeline's variable that is not set comes, is one to the SDK: its first call would end the process.
 fn check_variables() -> Result<(), CloudError> {
-    let services = ["LAMBDA", "CLOUDWATCH", "CLOUDWATCH_LOGS", "CLOUDFORMATION", "SFN", "SCHEDULER", "SSO", "STS"];
+    let services =
+        ["LAMBDA", "CLOUDWATCH", "CLOUDWATCH_LOGS", "CLOUDFORMATION", "SFN", "SCHEDULER", "SNS", "EVENTBRIDGE", "SSO", "STS"];
     let names = services.map(|service| format!("AWS_ENDPOINT_URL_{service}"));
     for name in std::iter::once("AWS_ENDPOINT_URL").chain(names.iter().map(String::as_str)) {
         match std::env::var(name).as_deref() {

@@ -1,13 +1,14 @@
 //! How is a service called that has no SDK here? One signed POST, by the SDK's own signer and HTTP client.
 //!
-//! SNS, `EventBridge` and STS are each asked for one thing: a crate of the SDK for each would be half a megabyte of what nobody calls.
-//! Nothing is tried again here.
+//! SNS, `EventBridge`, STS and Step Functions are each asked for one thing or two: a crate of the SDK for each would be half a megabyte of
+//! what nobody calls. Nothing is tried again here.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use aws_types::service_config::ServiceConfigKey;
 use controller::port::{Answer, BusEvent, Call, Failure, HttpHookResponse, TopicMessage};
 use rollout::Arn;
 use serde_json::{Value, json};
@@ -17,10 +18,12 @@ use crate::error::{no_credentials, refused, unreadable, without_code};
 use crate::http_hook::Outgoing;
 
 /// Which service is called where, and how.
-struct Addressee<'a> {
+pub(crate) struct Addressee<'a> {
     call: Call,
     /// What its address begins with, and what is signed for.
     service: &'static str,
+    /// Its name in the names of variables and in profiles.
+    id: &'static str,
     region: &'a str,
     headers: &'static [(&'static str, &'static str)],
 }
@@ -30,7 +33,7 @@ impl Aws {
     pub(crate) async fn publish_to_topic(&self, message: &TopicMessage) -> Answer<()> {
         let TopicMessage { topic, subject, body } = message;
         let region = Arn::parse(topic).map_or(self.region.as_str(), |arn| arn.region);
-        let to = Addressee { call: Call::Publish, service: "sns", region, headers: &FORM };
+        let to = Addressee { call: Call::Publish, service: "sns", id: "SNS", region, headers: &FORM };
         let form = [("TopicArn", topic.as_str()), ("Subject", subject), ("Message", body)];
         self.signed(&to, query("Publish", "2010-03-31", &form)).await.map(drop)
     }
@@ -38,7 +41,8 @@ impl Aws {
     /// Puts an event on a bus. Its own refusal comes with a success.
     pub(crate) async fn put_events(&self, event: &BusEvent) -> Answer<()> {
         let BusEvent { bus, source, detail_type, detail, at } = event;
-        let to = Addressee { call: Call::PutEvents, service: "events", region: &self.region, headers: &PUT_EVENTS };
+        let to =
+            Addressee { call: Call::PutEvents, service: "events", id: "EventBridge", region: &self.region, headers: &PUT_EVENTS };
         let entry =
             json!({"EventBusName": bus, "Source": source, "DetailType": detail_type, "Detail": detail, "Time": at.as_secs()});
         let answer = self.signed(&to, json!({"Entries": [entry]}).to_string()).await?;
@@ -54,11 +58,19 @@ impl Aws {
 
     /// The ARN of whoever signs.
     pub(crate) async fn who(&self) -> Answer<String> {
-        let to = Addressee { call: Call::GetCallerIdentity, service: "sts", region: &self.region, headers: &FORM };
+        let to = Addressee { call: Call::GetCallerIdentity, service: "sts", id: "STS", region: &self.region, headers: &FORM };
         let answer = self.signed(&to, query("GetCallerIdentity", "2011-06-15", &[])).await?;
         let text = String::from_utf8_lossy(&answer);
         let arn = element(&text, "Arn").filter(|arn| Arn::is_meant(arn));
         arn.map(str::to_owned).ok_or_else(|| unreadable(Call::GetCallerIdentity, "it names no caller"))
+    }
+
+    /// Asks Step Functions, in JSON.
+    pub(crate) async fn step_functions(&self, call: Call, asked: &Value) -> Answer<Value> {
+        let headers = if call == Call::StartExecution { &START_EXECUTION } else { &DESCRIBE_EXECUTION };
+        let to = Addressee { call, service: "states", id: "SFN", region: &self.region, headers };
+        let answer = self.signed(&to, asked.to_string()).await?;
+        serde_json::from_slice(&answer).map_err(|error| unreadable(call, error))
     }
 
     async fn signed(&self, to: &Addressee<'_>, body: String) -> Answer<Vec<u8>> {
@@ -103,17 +115,40 @@ impl Aws {
     }
 
     fn origin(&self, to: &Addressee<'_>) -> String {
-        let Addressee { service, region, .. } = to;
-        match self.config.endpoint_url() {
+        match self.endpoint(to.id) {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("https://{service}.{region}.{}", domain(region)),
+            None => own_origin(to, self.config.use_fips() == Some(true), self.config.use_dual_stack() == Some(true)),
         }
+    }
+
+    /// Where a service is by the command line, by its own variable or section of the profile, or by those for all.
+    fn endpoint(&self, id: &str) -> Option<String> {
+        let for_all = self.config.endpoint_url().map(str::to_owned);
+        if self.config.get_origin("endpoint_url").is_client_config() {
+            return for_all;
+        }
+        let key = ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
+        self.config.service_config().and_then(|config| config.load_config(key)).or(for_all)
     }
 
     /// AWS' time, as this machine knows it.
     fn moment(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.clock.now().as_millis())
     }
+}
+
+/// Where AWS has a service.
+fn own_origin(to: &Addressee<'_>, fips: bool, dual_stack: bool) -> String {
+    let Addressee { service, region, .. } = to;
+    // In GovCloud the one without the word is it, but for this.
+    let named = !region.starts_with("us-gov-") || *service == "states" && *region == "us-gov-east-1";
+    let fips = if fips && named { "-fips" } else { "" };
+    let domain = match domain(region) {
+        "amazonaws.com" if dual_stack => "api.aws",
+        "amazonaws.com.cn" if dual_stack => "api.amazonwebservices.com.cn",
+        domain => domain,
+    };
+    format!("https://{service}{fips}.{region}.{domain}")
 }
 
 /// Where a Region's services are, by the partitions of the SDK's own rules.
@@ -161,6 +196,10 @@ fn element<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 }
 
 const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+const START_EXECUTION: [(&str, &str); 2] =
+    [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "AWSStepFunctions.StartExecution")];
+const DESCRIBE_EXECUTION: [(&str, &str); 2] =
+    [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "AWSStepFunctions.DescribeExecution")];
 const PUT_EVENTS: [(&str, &str); 2] = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "AWSEvents.PutEvents")];
 
 /// The limit of one attempt.
@@ -183,6 +222,24 @@ mod tests {
         let json = r#"{"__type":"com.amazon#AccessDeniedException","message":"no"}"#;
         assert_eq!(explained(json), ("AccessDeniedException".to_owned(), "no".to_owned()));
         assert_eq!(explained("<html>busy</html>"), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn a_service_is_where_the_sdks_rules_have_it() {
+        let origin = |service, region, fips, dual_stack| {
+            own_origin(&Addressee { call: Call::StartExecution, service, id: "", region, headers: &FORM }, fips, dual_stack)
+        };
+        for (service, region, fips, dual_stack, wanted) in [
+            ("states", "eu-west-1", false, false, "https://states.eu-west-1.amazonaws.com"),
+            ("states", "us-east-1", true, false, "https://states-fips.us-east-1.amazonaws.com"),
+            ("states", "us-gov-east-1", true, false, "https://states-fips.us-gov-east-1.amazonaws.com"),
+            ("states", "us-gov-west-1", true, false, "https://states.us-gov-west-1.amazonaws.com"),
+            ("sts", "us-gov-east-1", true, false, "https://sts.us-gov-east-1.amazonaws.com"),
+            ("states", "eu-west-1", false, true, "https://states.eu-west-1.api.aws"),
+            ("states", "cn-north-1", false, true, "https://states.cn-north-1.api.amazonwebservices.com.cn"),
+        ] {
+            assert_eq!(origin(service, region, fips, dual_stack), wanted);
+        }
     }
 
     #[test]
