@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::served::{Served, code, expect, function, json, kill, run, text};
+use crate::served::{Served, canaryctl, code, expect, function, json, kill, run, text};
 
 #[test]
 fn the_template_has_the_definition_and_a_role_for_these_functions_alone() {
@@ -65,5 +65,15 @@ fn a_status_asks_the_guard_of_a_rollout_in_progress_where_that_is_asked_for() {
     assert_eq!(json(&asked)["guard"]["status"], Value::Null);
     let asked = json(&served.run("status hello --no-config --guard --output json"));
     assert_eq!((asked["guard"]["status"].as_str(), asked["guard"]["since"].is_string()), (Some("RUNNING"), true));
+    // By variables, Step Functions may be elsewhere than the rest.
+    let by_variables = |of_its_own: &[(&str, &str)]| {
+        let known = [("AWS_ENDPOINT_URL", served.url.as_str()), ("AWS_REGION", "us-east-1")];
+        let credentials = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+        let words = "status hello --no-config --guard --output json".split(' ');
+        let mut command = canaryctl();
+        command.args(words).envs(known).envs(credentials).envs(of_its_own.iter().copied()).output().unwrap()
+    };
+    expect(by_variables(&[]), 0, "RUNNING");
+    expect(by_variables(&[("AWS_ENDPOINT_URL_SFN", "http://127.0.0.1:1")]), 1, "DescribeExecution");
     kill(rollout);
 }
