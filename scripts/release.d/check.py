@@ -161,7 +161,8 @@ def main():
         if "linux" in PLATFORM:
             code, said = run([ROOT / "scripts/glibc", binary, "2.26"])
             check("the binary starts on glibc 2.26", code == 0, said)
-        print(f"the binary has {binary.stat().st_size / 1e6:.1f} MB")
+        size = binary.stat().st_size
+        check(f"the binary has {size / 1e6:.2f} MB, at most 12", size <= 12_000_000, size)
         shell_installer(url, folder)
         action(url, folder)
         npm(url, folder)
