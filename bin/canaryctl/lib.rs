@@ -140,9 +140,7 @@ mod tests {
     fn a_process_with_a_panic() {
         let Ok(name) = std::env::var("PANICS") else { return };
         let ended = on_a_thread(move || {
-            if name == NAME {
-                panic!("on purpose");
-            }
+            assert!(name != NAME, "on purpose");
             thread::Builder::new().name(name).spawn(|| panic!("on purpose")).unwrap();
             thread::sleep(Duration::from_millis(300));
             println!("it went on");

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,10 @@ use crate::clock::RuntimeClock;
 
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 
-/// The time limit for a slow terminal or disk at the end.
+/// How often to look whether a lock is free.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The time limit for a slow terminal or disk, at the end and wherever something waits for it.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub(crate) struct Reporters {
@@ -68,9 +71,11 @@ impl Reporters {
     }
 
     pub(crate) fn suspend_drawing(&self, during: impl FnOnce()) {
-        let mut written = self.screen.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = within(LAST_WORDS, &self.screen.written);
         during();
-        *written = true;
+        if let Some(mut written) = written {
+            *written = true;
+        }
     }
 
     pub(crate) fn keys(&self) -> Option<Keys> {
@@ -149,6 +154,19 @@ impl Worker {
     }
 }
 
+/// Locks what another thread may hold for longer than anything here can wait: where a terminal takes no more, or after its panic.
+fn within<T>(limit: Duration, mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    let until = Instant::now() + limit;
+    loop {
+        match mutex.try_lock() {
+            Ok(locked) => return Some(locked),
+            Err(TryLockError::Poisoned(locked)) => return Some(locked.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => return None,
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+        }
+    }
+}
+
 /// A reporter that fails stays in use: the next line may succeed. The error of a file is printed once, at the end, after the last view.
 fn each_reporter(
     reporters: &mut Outputs,
@@ -192,4 +210,18 @@ pub(crate) fn screen(output: Output, ci: Option<CiSystem>, several: bool) -> Scr
 fn draws(output: Output, ci: Option<CiSystem>) -> bool {
     let plain_terminal = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     output == Output::Text && ci.is_none() && io::stdout().is_terminal() && !plain_terminal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_never_given_back_is_waited_for_no_longer_than_the_limit() {
+        let mutex = Mutex::new(1);
+        let held = mutex.lock().unwrap();
+        assert!(within(Duration::from_millis(20), &mutex).is_none());
+        drop(held);
+        assert_eq!(within(Duration::ZERO, &mutex).as_deref(), Some(&1));
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use rollout::alias::{AliasState, Target, alias_state};
+use rollout::alias::{AliasState, Audience, Target, alias_state};
 use rollout::target::Subject;
 use rollout::write::{RollbackTarget, rollback_target};
-use rollout::{Alias, Time, Version};
+use rollout::{Alias, Time, Version, Weight};
 
 use crate::backoff::Backoff;
 use crate::identity::Identity;
@@ -103,6 +103,12 @@ impl Change for Back<'_> {
         self.assumed |= to.is_none() && matches!(alias_state(&held.alias), AliasState::Foreign { .. });
         let mut way = rollback_target(now, &held.alias, *owner, *id, *to);
         if let Some((Some(leaving), target)) = self.fixed.filter(|_| !matches!(way, RollbackTarget::Moving(_))) {
+            let found = alias_state(&held.alias);
+            // The shape in which AWS keeps an alias while it moves provisioned concurrency, here for another's deploy: written, it would stay.
+            let moves = matches!(&found, AliasState::Foreign { weight, .. } if *weight == Weight::FULL);
+            if held.alias.share_of(leaving).is_zero() && (moves || held.alias.is_moving()) {
+                return Step::Wait(found.describe(Audience::Reader));
+            }
             if held.alias.share_of(leaving).is_zero() {
                 // It was done in the meantime, by whomever: establish it, whatever else the alias has become.
                 way = RollbackTarget::Write { alias: held.alias.clone(), from: Some(leaving), changes: false };
@@ -138,5 +144,36 @@ impl Change for Back<'_> {
 
     fn gave_up(&self, why: String, command: Option<String>) -> Rollback {
         Rollback::Unconfirmed { why, command }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::Revision;
+    use rollout::note::{Owner, RolloutId};
+
+    #[test]
+    fn what_aws_keeps_while_it_moves_anothers_deploy_is_never_written_again() {
+        let version = |number| Version::new(number).unwrap();
+        let order = Order {
+            subject: Subject::parse("hello", None).unwrap(),
+            to: None,
+            limit: Duration::from_mins(1),
+            identity: Identity { id: RolloutId(7), owner: Owner::from_random(7) },
+        };
+        let held = |weight: Weight| AliasSnapshot {
+            alias: Alias {
+                target: Target::Version(version(40)),
+                weights: vec![(version(41), weight)],
+                description: String::new(),
+            },
+            revision: Revision("r".to_owned()),
+        };
+        let fixed = Some((Some(version(42)), Target::Version(version(41))));
+        let mut back = Back { order: &order, fixed, changes: false, assumed: false };
+        assert!(matches!(back.rule(Time::default(), Some(&held(Weight::FULL)), None), Step::Wait(_)));
+        let half = held(Weight::from_fraction(0.5).unwrap());
+        assert!(matches!(back.rule(Time::default(), Some(&half), None), Step::Write(_, alias) if alias == half.alias));
     }
 }
