@@ -49,21 +49,21 @@ fn on_a_thread(task: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
     })
 }
 
-/// What a panic does, in every build: nothing is unwound, because the tables for it are a fifth of the binary.
+/// What a panic does, in every build: nothing is unwound, so that an optimized binary needs no tables for it.
 ///
 /// A thread that only shows something stops where it is, and the rollout goes on without it. The one that drives it says where to look, and
 /// ends the process: the next one resumes the rollout.
 #[expect(clippy::exit, reason = "a panic that is over aborts, and the exit code is then a signal's")]
 fn on_panic(info: &PanicHookInfo<'_>) {
-    let thread = thread::current();
-    print_error(&format!("canaryctl failed unexpectedly: this is a bug: {info}"));
-    if thread.name() != Some(NAME) {
+    let failed = format!("canaryctl failed unexpectedly: this is a bug: {info}");
+    if thread::current().name() != Some(NAME) {
+        print_error(&format!("{failed}\n  hint: what it shows or writes may stop here; the command itself continues"));
         loop {
             thread::park();
         }
     }
     keys::give_back();
-    print_error("  hint: `canaryctl status` shows where the traffic is; `canaryctl rollback` rolls it back");
+    print_error(&format!("{failed}\n  hint: `canaryctl status` shows where the traffic is; `canaryctl rollback` rolls it back"));
     process::exit(1)
 }
 

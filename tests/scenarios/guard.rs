@@ -228,6 +228,15 @@ fn without_its_guard_no_traffic_moves_unless_it_is_optional() {
     });
 }
 
+/// Somebody else moves all traffic to a version, and leaves the note as it is.
+fn all_on(stage: &Stage, version: &str) {
+    stage.with(|world| {
+        let description = world.alias("hello", "Live").unwrap().description.clone();
+        world.set_alias("hello", "Live", version, None).unwrap();
+        world.describe_alias("hello", "Live", &description).unwrap();
+    });
+}
+
 #[test]
 fn what_a_person_or_another_process_does_after_a_death_stands() {
     play_on("hello", async |stage| {
@@ -249,11 +258,7 @@ fn what_a_person_or_another_process_does_after_a_death_stands() {
         let stage = Stage::story("hello").await;
         let reached = async || stage.until(|| stage.percents().last().is_some_and(|last| *last >= 30)).await;
         stage.killed(guarded(request()), reached()).await;
-        stage.with(|world| {
-            let description = world.alias("hello", "Live").unwrap().description.clone();
-            world.set_alias("hello", "Live", "41", None).unwrap();
-            world.describe_alias("hello", "Live", &description).unwrap();
-        });
+        all_on(&stage, "41");
         stage.until(|| statuses(&stage) == ["SUCCEEDED"]).await;
         assert_eq!(written(&stage), 0, "it was cleared");
         stage.rollout(request()).await.exits(13);
@@ -264,11 +269,7 @@ fn what_a_person_or_another_process_does_after_a_death_stands() {
         let stage = Stage::story("hello").await;
         let reached = async || stage.until(|| stage.percents().last().is_some_and(|last| *last >= 30)).await;
         stage.killed(guarded(request()), reached()).await;
-        stage.with(|world| {
-            let description = world.alias("hello", "Live").unwrap().description.clone();
-            world.set_alias("hello", "Live", "42", None).unwrap();
-            world.describe_alias("hello", "Live", &description).unwrap();
-        });
+        all_on(&stage, "42");
         stage.until(|| statuses(&stage) == ["SUCCEEDED"]).await;
         assert_eq!(
             (written(&stage), stage.with(|world| world.alias("hello", "Live").unwrap().version.clone())),

@@ -18,7 +18,7 @@ use crate::error::{no_credentials, refused, unreadable, without_code};
 use crate::http_hook::Outgoing;
 
 /// Which service is called where, and how.
-pub(crate) struct Addressee<'a> {
+struct Addressee<'a> {
     call: Call,
     /// What its address begins with, and what is signed for.
     service: &'static str,
