@@ -79,6 +79,26 @@ fn without_a_note_only_a_named_version_leads_anywhere() {
 }
 
 #[test]
+fn all_the_weight_that_a_person_gave_after_a_rollback_is_no_move_of_awss() {
+    play_on("hello", async |stage| {
+        stage.rollout(short()).await.exits(0);
+        stage.rollback(None).await;
+        stage.with(|world| world.set_alias("hello", "Live", "41", Some(("42", 1.0)))).unwrap();
+        let began = stage.now();
+        let back = stage.rollback(None).await;
+        assert!(matches!(&back, Rollback::Done { changed: true, from, .. } if *from == rollout::Version::new(42)), "{back:?}");
+        stage.assert_ended("41", "back");
+        assert!(stage.now().since(began) < Duration::from_secs(1), "nothing was waited for");
+        // Where nobody may look whether AWS moves, that is waited for.
+        stage.with(|world| {
+            world.set_alias("hello", "Live", "41", Some(("42", 1.0))).unwrap();
+            world.add_fault(Fault::on("GetProvisionedConcurrencyConfig", Effect::Deny));
+        });
+        assert!(matches!(stage.rollback(None).await, Rollback::Unconfirmed { .. }));
+    });
+}
+
+#[test]
 fn a_rollback_goes_through_bad_weather() {
     play_on("hello", async |stage| {
         stage.rollout(short()).await.exits(0);

@@ -357,11 +357,16 @@ pub(crate) fn ran(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding 
     if !scene.refused || !asked.compares {
         return Ok(());
     }
-    let mut expected = BTreeMap::<&str, f64>::new();
+    let (mut expected, mut counted) = (BTreeMap::<&str, f64>::new(), BTreeMap::<&str, Time>::new());
     for (before, change) in changes.iter().zip(changes.iter().skip(1)) {
         for version in CANDIDATES {
             let share = before.after.share(version);
-            let span = change.call.at.since(before.call.at);
+            if share <= 0.0 {
+                continue;
+            }
+            // What the first minute has may be an earlier rollout's, and is not counted.
+            let whole = Time::from_millis((before.call.at.as_millis().div_euclid(60_000) + 1) * 60_000);
+            let span = change.call.at.since(before.call.at.max(*counted.entry(version).or_insert(whole)));
             // Alone, it is expected to have what the alias had in as long a time before, of which the story has three minutes.
             let span = if share < 1.0 { span } else { span.min(Duration::from_mins(3)) };
             let made = share * scene.traffic * span.as_secs_f64();

@@ -2,10 +2,10 @@
 //!
 //! What it says can be lost: a new process reads it off the aliases. What follows from it is the pure core's.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use rollout::action::{Action, Reason};
-use rollout::group::{Member, News, Others, Stage, Tally, member, others};
+use rollout::group::{Member, News, Others, Stage, Tally, member};
 use rollout::narrate::Round;
 use rollout::plan::Plan;
 use rollout::{Outcome, Time};
@@ -13,24 +13,23 @@ use tokio::sync::Notify;
 
 #[derive(Debug)]
 pub(crate) struct GroupBoard {
-    names: Vec<String>,
-    members: RefCell<Vec<(Member, Time)>>,
     tally: RefCell<Tally>,
     /// Who left, in this order.
     left: RefCell<Vec<usize>>,
     /// Who is gone, or has nothing to do but wait, and would leave for now.
-    leaving: RefCell<Vec<bool>>,
+    leaving: Vec<Cell<bool>>,
+    /// How many of them would not.
+    staying: Cell<usize>,
     /// Calls the member at each place.
     calls: Vec<Notify>,
 }
 
 impl GroupBoard {
     pub(crate) fn new(names: Vec<String>) -> Self {
-        let leaving = RefCell::new(vec![false; names.len()]);
+        let many = names.len();
+        let leaving = vec![Cell::new(false); many];
         let calls = names.iter().map(|_| Notify::new()).collect();
-        let members = RefCell::new(vec![(Member::UNKNOWN, Time::default()); names.len()]);
-        let tally = RefCell::new(Tally::new(names.len()));
-        Self { names, members, tally, left: RefCell::default(), leaving, calls }
+        Self { tally: RefCell::new(Tally::new(names)), left: RefCell::default(), leaving, staying: Cell::new(many), calls }
     }
 
     pub(crate) fn seat(&self, place: usize) -> MemberHandle<'_> {
@@ -50,17 +49,14 @@ pub(crate) struct MemberHandle<'a> {
 
 impl MemberHandle<'_> {
     pub(crate) fn others(&self, plan: &Plan, now: Time) -> Others {
-        let members = self.board.members.borrow();
-        let shown = self.board.names.iter().zip(members.iter()).map(|(name, (member, at))| (name.as_str(), *member, *at));
-        others(shown, self.place, plan, now)
+        self.board.tally.borrow().others(self.place, plan, now)
     }
 
     pub(crate) fn show(&self, member: Member, now: Time) {
         if member.ended {
             self.leaves(true);
         }
-        self.board.members.borrow_mut()[self.place] = (member, now);
-        let news = self.board.tally.borrow_mut().show(self.place, member);
+        let news = self.board.tally.borrow_mut().show(self.place, member, now);
         let mut left = self.board.left.borrow_mut();
         if member.left.is_some() && !left.contains(&self.place) {
             left.push(self.place);
@@ -77,8 +73,9 @@ impl MemberHandle<'_> {
 impl MemberHandle<'_> {
     /// Says whether this one would leave for now, and gives whether all would. Then all are called: whoever stayed would go on alone.
     fn leaves(&self, would: bool) -> bool {
-        if let Some(place) = self.board.leaving.borrow_mut().get_mut(self.place) {
-            *place = would;
+        if let Some(leaving) = self.board.leaving.get(self.place) {
+            let staying = self.board.staying.get() + usize::from(leaving.replace(would));
+            self.board.staying.set(staying - usize::from(would));
         }
         let all = self.all_leave();
         if all {
@@ -88,7 +85,7 @@ impl MemberHandle<'_> {
     }
 
     fn all_leave(&self) -> bool {
-        self.board.leaving.borrow().iter().all(|would| *would)
+        self.board.staying.get() == 0
     }
 }
 

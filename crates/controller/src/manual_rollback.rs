@@ -57,7 +57,7 @@ pub struct Order {
 /// Which version is to get no traffic, and which all of it, is fixed at the first read: should the alias have moved on by the time of
 /// a later one, so that the version gets none any more, nothing else is touched.
 pub async fn rollback<C: Cloud, K: Clock>(cloud: &C, clock: &K, order: &Order, tell: &mut dyn FnMut(Time, String)) -> Rollback {
-    swap((cloud, clock), &order.subject, order.limit, Back { order, fixed: None, changes: false, assumed: false }, tell).await
+    swap((cloud, clock), &order.subject, order.limit, Back::new(order), tell).await
 }
 
 /// A version to roll back to that no longer exists.
@@ -90,6 +90,14 @@ struct Back<'a> {
     changes: bool,
     /// Whether the version to go to is the alias' own for want of a note.
     assumed: bool,
+    /// Whether AWS may be moving provisioned concurrency.
+    may_move: bool,
+}
+
+impl<'a> Back<'a> {
+    fn new(order: &'a Order) -> Self {
+        Self { order, fixed: None, changes: false, assumed: false, may_move: true }
+    }
 }
 
 impl Change for Back<'_> {
@@ -106,7 +114,7 @@ impl Change for Back<'_> {
             let found = alias_state(&held.alias);
             // The shape in which AWS keeps an alias while it moves provisioned concurrency, here for another's deploy: written, it would stay.
             let moves = matches!(&found, AliasState::Foreign { weight, .. } if *weight == Weight::FULL);
-            if held.alias.share_of(leaving).is_zero() && (moves || held.alias.is_moving()) {
+            if self.may_move && held.alias.share_of(leaving).is_zero() && (moves || held.alias.is_moving()) {
                 return Step::Wait(found.describe(Audience::Reader));
             }
             if held.alias.share_of(leaving).is_zero() {
@@ -117,7 +125,14 @@ impl Change for Back<'_> {
             }
         }
         match way {
-            RollbackTarget::Moving(why) => Step::Wait(why),
+            RollbackTarget::Moving(why) if self.may_move => Step::Wait(why),
+            // The note and the alias' own version say where the traffic goes; the weight is somebody else's.
+            RollbackTarget::Moving(_) => {
+                let (from, alias) = (held.alias.canary(), Alias { weights: Vec::new(), ..held.alias.clone() });
+                self.fixed.get_or_insert((from.map(|(version, _)| version), alias.target));
+                self.changes = true;
+                Step::Write(held.revision.clone(), alias)
+            }
             RollbackTarget::Nothing(why) => Step::Refuse(Rollback::Nothing(why)),
             RollbackTarget::Write { alias, from, changes } => {
                 self.fixed.get_or_insert((from, alias.target));
@@ -125,6 +140,10 @@ impl Change for Back<'_> {
                 Step::Write(held.revision.clone(), alias)
             }
         }
+    }
+
+    fn nothing_moves(&mut self) {
+        self.may_move = false;
     }
 
     fn written(&mut self, alias: Alias, again: bool) -> Rollback {
@@ -171,7 +190,7 @@ mod tests {
             revision: Revision("r".to_owned()),
         };
         let fixed = Some((Some(version(42)), Target::Version(version(41))));
-        let mut back = Back { order: &order, fixed, changes: false, assumed: false };
+        let mut back = Back { fixed, ..Back::new(&order) };
         assert!(matches!(back.rule(Time::default(), Some(&held(Weight::FULL)), None), Step::Wait(_)));
         let half = held(Weight::from_fraction(0.5).unwrap());
         assert!(matches!(back.rule(Time::default(), Some(&half), None), Step::Write(_, alias) if alias == half.alias));

@@ -33,6 +33,9 @@ pub(crate) trait Change {
     /// Rules on what was read. `sent` is what was last tried to be written.
     fn rule(&mut self, now: Time, held: Option<&AliasSnapshot>, sent: Option<&Alias>) -> Step<Self::End>;
 
+    /// Takes over that the alias has no provisioned concurrency: AWS moves nothing, whatever the alias looks like.
+    fn nothing_moves(&mut self) {}
+
     /// The end that a write makes; `again` where it was not the first one.
     fn written(&mut self, alias: Alias, again: bool) -> Self::End;
 
@@ -65,6 +68,12 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
                 }
                 Step::Wait(why) => {
                     let now = cloud.time();
+                    // A person may have set what looks like it. Where that cannot be read, it is waited for.
+                    if moving.is_none() && cloud.provisioned(subject).await == Ok(false) {
+                        change.nothing_moves();
+                        moving = Some(now);
+                        continue;
+                    }
                     if now.since(*moving.get_or_insert(now)) >= MOVING {
                         return change.gave_up(why, None);
                     }

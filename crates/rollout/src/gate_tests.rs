@@ -6,8 +6,8 @@ use crate::action::{Action, Reason};
 use crate::decide::decide;
 use crate::decide_tests::{BEGUN, alarm, nothing_but, plan, points, version};
 use crate::gate::{Gate, in_order};
-use crate::group::{AtGate, Others, member, others};
-use crate::group_tests::{as_noted, shift};
+use crate::group::{AtGate, Others, member};
+use crate::group_tests::{as_noted, others, shift};
 use crate::health::{AlarmState, Health};
 use crate::note::{AfterPause, Note, Owner, Pause, Phase};
 use crate::observation::{Certainty, Observation};
@@ -124,7 +124,7 @@ fn a_gate_is_one_for_all_of_a_group() {
         (after, Some(1), None, end, Some(Action::Resume)),
         (after, Some(1), Some(1), before, Some(Action::Resume)),
     ] {
-        let company = others(std::iter::empty(), 0, &plan, now);
+        let company = others(&[], 0, &plan, now);
         let company = Others { gate_approved: approved, gate_open: open, looked_at: Some(looked_at), ..company };
         let at = |state| Observation { others: Some(company.clone()), ..seen(as_noted(&waiting(&plan)), now, state) };
         let action = decide(&plan, &at(AlarmState::Ok));

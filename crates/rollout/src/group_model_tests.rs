@@ -9,8 +9,8 @@ use crate::alias::{Alias, AliasSnapshot, Revision, alias_state};
 use crate::decide::{Action, decide};
 use crate::decide_tests::{BEGUN, healths, version};
 use crate::failure::Failure;
-use crate::group::{Member, Others, member, others};
-use crate::group_tests::{alias, as_noted, group_plan, note, shift};
+use crate::group::{Member, Others, member};
+use crate::group_tests::{alias, as_noted, group_plan, note, others, shift};
 use crate::memory::Memory;
 use crate::note::{Note, Owner, Phase};
 use crate::observation::{Candidate, Observation, Readiness};
@@ -98,7 +98,7 @@ fn run(plan: &Plan, aliases: &[Alias], order: &[usize], disturbance: Disturbance
             }
             let names = ["a", "b", "c"];
             let shown: Vec<_> = all.iter().zip(names).map(|(actor, name)| (name, actor.shown.0, actor.shown.1)).collect();
-            let others = others(shown.into_iter(), *place, &all[*place].plan, now);
+            let others = others(&shown, *place, &all[*place].plan, now);
             let is_red = matches!(disturbance, Disturbance::Red(at, of) if round >= at && of == *place);
             let refused = matches!(disturbance, Disturbance::Refused(at, of) if round >= at && of == *place);
             let interrupted = matches!(disturbance, Disturbance::Signal(at) if round >= at);

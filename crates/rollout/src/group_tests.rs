@@ -9,12 +9,12 @@ use std::time::Duration;
 use crate::alias::{Alias, AliasState, Target, alias_state};
 use crate::decide::{Action, Reason, decide};
 use crate::decide_tests::{BEGUN, TEXT, healths, nothing_but, plan, points, version};
-use crate::group::{Left, Member, Others, RollbackTrigger, Stage, member, others};
+use crate::group::{Left, Member, Others, RollbackTrigger, Stage, Tally, member};
 use crate::note::{AfterPause, Note, Owner, Pause, Phase, write_description};
 use crate::observation::{Candidate, Observation, Readiness};
 use crate::plan::{Entry, OnInterrupt, Plan};
 use crate::policy::Policy;
-use crate::{Cause, Outcome, Schedule};
+use crate::{Cause, Outcome, Schedule, Time};
 
 /// Two steps, and a minute to each.
 pub(crate) fn group_plan(on_interrupt: OnInterrupt) -> Plan {
@@ -275,6 +275,15 @@ fn every_decision_in_company_keeps_the_rules() {
     assert!(count > 500_000, "the world shrank to {count}");
 }
 
+/// What the one at `place` sees of the others: their names, what they show, and since when.
+pub(crate) fn others(all: &[(&str, Member, Time)], place: usize, plan: &Plan, now: Time) -> Others {
+    let mut tally = Tally::new(all.iter().map(|(name, ..)| (*name).to_owned()).collect());
+    for (index, (_, member, shown)) in all.iter().enumerate() {
+        tally.show(index, *member, *shown);
+    }
+    tally.others(place, plan, now)
+}
+
 /// What a member shows after any round is seen by the others as it is meant, wherever it sits.
 #[test]
 fn the_others_are_the_least_of_all() {
@@ -285,12 +294,12 @@ fn the_others_are_the_least_of_all() {
         for age in [0, 10, 11] {
             let now = BEGUN + Duration::from_secs(age);
             let all = [("a", shown(one, Stage::Final), BEGUN), ("b", shown(two, two), now), ("c", Member::UNKNOWN, now)];
-            let seen = others(all.into_iter(), 2, &plan, now);
+            let seen = others(&all, 2, &plan, now);
             // What was decided longer ago than evidence may be old is not counted on.
             let ready = if age <= 10 { Stage::Final } else { one };
             assert_eq!((seen.at, seen.before, seen.ready), (one.min(two), one.min(two), ready.max(one).min(two)));
             assert_eq!(seen.leads, (one, two) == (Stage::Final, Stage::Final));
-            let first = others(all.into_iter(), 0, &plan, now);
+            let first = others(&all, 0, &plan, now);
             assert!(first.leads && first.before == Stage::Final && first.at == Stage::Outside);
         }
     }
@@ -304,7 +313,7 @@ fn who_has_a_cause_of_its_own_is_named() {
     let kinds = [None, Some(Left::Lost), Some(Left::Back(Cause::Group)), Some(Left::Back(Cause::Alarm)), Some(Left::TakenOver)];
     for (one, two) in kinds.iter().flat_map(|one| kinds.iter().map(move |two| (*one, *two))) {
         let all = [("a", left(one), BEGUN), ("b", left(two), BEGUN), ("c", Member::UNKNOWN, BEGUN)];
-        let seen = others(all.into_iter(), 2, &plan, BEGUN);
+        let seen = others(&all, 2, &plan, BEGUN);
         let has = |kind: Left| [one, two].contains(&Some(kind));
         let cause = seen.called.as_ref().map(|called| called.cause);
         let expected = if has(Left::Back(Cause::Alarm)) {

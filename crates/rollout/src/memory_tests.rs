@@ -13,8 +13,8 @@ use crate::counts_tests::found;
 use crate::decide::decide;
 use crate::decide_tests::{BEGUN, alarm, healths, plan, points, version};
 use crate::failure::Failure;
-use crate::group::{Others, RollbackTrigger, others};
-use crate::group_tests::{alias, as_noted, group_plan, note, shift};
+use crate::group::{Others, RollbackTrigger};
+use crate::group_tests::{alias, as_noted, group_plan, note, others, shift};
 use crate::health::{AlarmState, Health, ReadError};
 use crate::memory::{GivingUp, Memory};
 use crate::note::{AfterPause, Note, Owner, Pause, Phase};
@@ -55,7 +55,7 @@ fn seen_at(now: Time) -> Observation {
 
 fn called() -> Others {
     let called = Some(RollbackTrigger { by: "b".into(), cause: Some(Cause::Alarm) });
-    Others { called, ..others(std::iter::empty(), 0, &plan(), BEGUN) }
+    Others { called, ..others(&[], 0, &plan(), BEGUN) }
 }
 
 #[test]

@@ -6,6 +6,6 @@ pub(crate) mod state;
 mod tally;
 
 pub use admission::{Joins, joins, taken_out, under_way};
-pub use rules::{exit_code, member, others};
+pub use rules::{exit_code, member};
 pub use state::{AtGate, Left, Member, Others, RollbackTrigger, Stage};
 pub use tally::{News, Tally};

@@ -11,7 +11,7 @@
 //! 3. A gate is one for all of them: whoever approves it on one approves it for the group, and it is over when it is over on all of them.
 //! 4. Claims are made in order, so that of two processes one wins them all. No step is taken before all others may take it.
 
-use super::state::{AtGate, Left, Member, Others, RollbackTrigger, Stage};
+use super::state::{AtGate, Left, Member, Others, Stage};
 use crate::action::{Action, Reason, look_again, wait};
 use crate::alias::alias_state;
 use crate::health::Pass;
@@ -19,69 +19,7 @@ use crate::note::{AfterPause, Note, Phase};
 use crate::observation::{Certainty, Observation};
 use crate::plan::{OnInterrupt, Plan};
 use crate::position::{Position, position};
-use crate::{Cause, Outcome, ReasonKind, Time};
-
-/// What the member at `place` sees of the others: their names, what they show, and since when.
-pub fn others<'a>(members: impl Iterator<Item = (&'a str, Member, Time)>, place: usize, plan: &Plan, now: Time) -> Others {
-    let alone = Stage::Final;
-    let mut seen = Others {
-        called: None,
-        taken_over: false,
-        committed: false,
-        leads: true,
-        moved: false,
-        owned: false,
-        under_way: false,
-        open: false,
-        before: alone,
-        at: alone,
-        ready: alone,
-        last: None,
-        gate_approved: None,
-        gate_open: None,
-        looked_at: None,
-    };
-    for (index, (name, member, shown)) in members.enumerate().filter(|(index, _)| *index != place) {
-        match member.left {
-            // Who rolled back for a cause of its own says more than who came along.
-            Some(Left::Back(cause)) if seen.called.as_ref().is_none_or(|called| !called.knows_why()) => {
-                seen.called = Some(RollbackTrigger { by: name.to_owned(), cause: Some(cause) });
-            }
-            // Whoever has the first of them has them all; a later one that another process still has is lost.
-            Some(Left::TakenOver) if index < place => seen.taken_over = true,
-            Some(Left::Lost | Left::TakenOver) if seen.called.is_none() => {
-                seen.called = Some(RollbackTrigger { by: name.to_owned(), cause: None });
-            }
-            Some(Left::Back(_) | Left::Lost | Left::TakenOver) | None => {}
-        }
-        match member.gate {
-            Some(AtGate::Approved(step)) => seen.gate_approved = seen.gate_approved.max(Some(step)),
-            Some(AtGate::Open(step)) => seen.gate_open = seen.gate_open.max(Some(step)),
-            None => {}
-        }
-        if !plan.gates.is_empty() && !member.ended {
-            seen.looked_at = Some(seen.looked_at.map_or(shown, |first| first.min(shown)));
-        }
-        seen.committed |= member.committed;
-        seen.moved |= matches!(member.at, Stage::Step(_));
-        let taken = |stage| matches!(stage, Stage::Claimed | Stage::Step(_));
-        seen.owned |= taken(member.at) || taken(member.ready);
-        seen.under_way |= !member.ended && member.at < Stage::Final;
-        seen.open |= !member.ended && !member.holds && member.at < Stage::Final;
-        // What it decided rests on evidence that grows old.
-        let ready = if now.since(shown) <= plan.freshness() { member.ready.max(member.at) } else { member.at };
-        if index < place {
-            // Nobody waits for a claim of one that has given up.
-            seen.before = if member.ended { seen.before } else { seen.before.min(member.at) };
-            seen.leads &= member.at == Stage::Final;
-        }
-        seen.at = seen.at.min(member.at);
-        if ready < seen.ready {
-            (seen.ready, seen.last) = (ready, Some(name.to_owned()));
-        }
-    }
-    seen
-}
+use crate::{Cause, Outcome, ReasonKind};
 
 /// What this member shows the others after a round.
 pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {

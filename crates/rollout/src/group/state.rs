@@ -53,7 +53,7 @@ pub enum Left {
 }
 
 /// How far a member is with the gate of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AtGate {
     /// A person may approve it.
     Open(usize),
@@ -102,10 +102,6 @@ pub struct RollbackTrigger {
 }
 
 impl RollbackTrigger {
-    pub(super) fn knows_why(&self) -> bool {
-        !matches!(self.cause, None | Some(Cause::Group))
-    }
-
     /// Why everybody comes back, in words.
     pub fn phrase(&self) -> String {
         match self.cause {
