@@ -77,7 +77,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
 
     /// Leaves the rollout to turns, in one write of its note; whether it was taken shows in the next look.
     pub(crate) async fn hand_over(&mut self, seen: &Observation) {
-        match self.memory.held().cloned().and_then(|held| Some((handed_over(seen.now, &held.alias)?, held))) {
+        match self.memory.held().cloned().and_then(|held| Some((handed_over(&self.plan, seen.now, &held.alias)?, held))) {
             Some((alias, held)) => self.write(&Action::Renew, &alias, &held).await,
             None => self.no_room(seen).await,
         }

@@ -16,7 +16,7 @@ use crate::note::{AfterPause, Note, NoteParse, Pause, Phase};
 use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::{OnInterrupt, OnLowTraffic, Plan};
 use crate::position::{Position, position};
-use crate::timing::{COUNTS_EVERY, LANDED, MOVING, RENEWAL, SUSPICION_LIMIT};
+use crate::timing::{COUNTS_EVERY, LANDED, MOVING, SUSPICION_LIMIT};
 use crate::verdict::{due, verdict, waited_enough};
 use crate::{Alias, Cause, Outcome, Time, Version, Weight};
 
@@ -252,7 +252,7 @@ fn bookkeeping(plan: &Plan, seen: &Observation, note: &Note, verdict: &Verdict) 
         Some(_) if !blind => return Some(Action::SeeAgain),
         None | Some(_) => {}
     }
-    let ends = note.lease.is_none_or(|lease| seen.now + RENEWAL >= lease);
+    let ends = note.lease.is_none_or(|lease| seen.now + plan.renewal() >= lease);
     // Where the next step comes at once, it names the candidate too.
     let waits = |readiness: &Readiness| blind || note.pause.is_some() || *readiness == Readiness::Pending;
     let unnamed = unnamed(plan, seen, note).is_some_and(|(_, readiness)| waits(readiness));

@@ -10,7 +10,7 @@ use crate::names::Names;
 use crate::note::{Owner, Phase, PlanHash, RolloutId};
 use crate::policy::Policy;
 pub use crate::policy::{Analysis, HookAnswer, InsufficientData, Latency, Mode, OnInterrupt, OnLowTraffic, Preexisting};
-use crate::timing::COUNTS_EVERY;
+use crate::timing::{COUNTS_EVERY, LEASE_GRACE, RENEWAL};
 use crate::{Schedule, Signal, Time, Version};
 
 /// Where the candidate comes from.
@@ -154,6 +154,17 @@ impl Plan {
     /// because a look can take longer than the shortest poll.
     pub fn freshness(&self) -> Duration {
         self.poll.saturating_mul(2).max(Duration::from_secs(5))
+    }
+
+    /// What a lease outlasts the next write by: [`LEASE_GRACE`], and at least four polls. Of very many rollouts of a process each is looked at, and
+    /// written, that rarely.
+    pub fn lease_grace(&self) -> Duration {
+        self.poll.saturating_mul(4).max(LEASE_GRACE)
+    }
+
+    /// How long before its end a lease is renewed: [`RENEWAL`], and at least two polls.
+    pub fn renewal(&self) -> Duration {
+        self.poll.saturating_mul(2).max(RENEWAL)
     }
 
     /// By how much a write may be late without the schedule counting from its answer: one poll, and at least the second that a

@@ -13,7 +13,7 @@ use crate::observation::{Candidate, Certainty, Hook, Observation, Readiness};
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::write::desired;
-use crate::{Cause, Outcome, Time, Weight};
+use crate::{Alias, Cause, Outcome, Schedule, Time, Weight};
 
 /// Runs the pure loop from then on against a model of the alias that takes every write, looking every `poll`: gives (seconds, weight) of
 /// each change, how many seconds it took, and how it ended. `look` adds to what is seen.
@@ -49,6 +49,25 @@ pub(crate) fn played(plan: &Plan, opened: Time, look: impl Fn(&mut Observation))
 fn timeline(plan: &Plan) -> (Vec<(u64, Weight)>, Outcome) {
     let (changes, _, outcome) = played(plan, BEGUN, |_| {});
     (changes, outcome)
+}
+
+/// Of a thousand rollouts of a process each is looked at every four minutes.
+#[test]
+fn no_lease_ends_before_the_look_after_the_next() {
+    for poll in [1, 5, 60, 250] {
+        let poll = Duration::from_secs(poll);
+        let schedule = Schedule::steps(&[points(5000)], Duration::from_hours(2)).unwrap();
+        let plan = Plan { schedule, alarms: vec![], bake: Duration::ZERO, ..plan() };
+        let plan = Plan { policy: Policy { poll, ..plan.policy.clone() }, ..plan };
+        let looks = std::cell::Cell::new(0);
+        let look = |seen: &mut Observation| {
+            let Some(lease) = seen.alias.as_ref().and_then(Alias::note).and_then(|note| note.lease) else { return };
+            assert!(lease >= seen.now + poll, "{poll:?}: {lease:?} at {:?}", seen.now);
+            looks.set(looks.get() + 1);
+        };
+        assert_eq!(played(&plan, BEGUN, look).2, Outcome::Promoted);
+        assert!(looks.get() > 25, "{looks:?}");
+    }
 }
 
 #[test]

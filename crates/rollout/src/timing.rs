@@ -14,10 +14,10 @@ pub const UNANSWERED: Duration = Duration::from_secs(30);
 /// take longer than planned, and never less.
 pub const LANDED: Duration = Duration::from_mins(1);
 
-/// The longest a lease runs without being renewed, before [`LEASE_GRACE`] on top.
+/// The longest a lease runs without being renewed, before [`Plan::lease_grace`](crate::plan::Plan::lease_grace) on top.
 pub const LEASE: Duration = Duration::from_mins(10);
 
-/// What a lease outlasts the next write by.
+/// What a lease outlasts the next write by, at least.
 pub const LEASE_GRACE: Duration = Duration::from_mins(1);
 
 /// How long after the end of a lease a guard takes its owner for gone: an owner that lives has renewed it half a minute before, and AWS may
@@ -31,7 +31,7 @@ pub const GUARD_LASTS: Duration = Duration::from_hours(96);
 /// that stays.
 pub const TURN: Duration = Duration::from_secs(55);
 
-/// How long before its end a lease is renewed.
+/// How long before its end a lease is renewed, at least.
 pub const RENEWAL: Duration = Duration::from_secs(30);
 
 /// How often to look at the alias and the alarms, where nothing else is said.

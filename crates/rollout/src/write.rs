@@ -11,7 +11,7 @@ use crate::health::HoldReason;
 use crate::note::{self, AfterPause, HookAttempt, Note, NoteParse, Owner, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
 use crate::observation::Observation;
 use crate::plan::{Plan, Source};
-use crate::timing::{LANDED, LEASE, LEASE_GRACE, PAUSE};
+use crate::timing::{LANDED, LEASE, PAUSE};
 use crate::turn::detached_owner;
 use crate::{Cause, Time, Version, Weight};
 
@@ -27,7 +27,7 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         return adopt(plan, seen, alias);
     }
     if *action == Action::WriteAgain {
-        return write_again(seen, alias);
+        return write_again(plan, seen, alias);
     }
     if *action == Action::Confirm {
         return Some(alias.clone());
@@ -40,12 +40,17 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::AnnouncePostHook => announce(plan, seen, alias, &Note { phase: Phase::Post, ..note }),
         Action::AnnounceStepHook => {
             let number = note.hook.map_or(1, |hook| hook.number.saturating_add(1));
-            renoted(seen, alias, Note { hook: Some(HookAttempt { number, deadline: hook_deadline(plan, seen.now) }), ..note })
+            renoted(
+                plan,
+                seen,
+                alias,
+                Note { hook: Some(HookAttempt { number, deadline: hook_deadline(plan, seen.now) }), ..note },
+            )
         }
         Action::Shift { step, since, .. } => shift(plan, seen, alias, note, *step, *since),
         Action::Postpone(since) => {
             let due = note.due.map(|due| plan.next_change(*since + due.since(note.since)));
-            renoted(seen, alias, Note { since: *since, due, ..note })
+            renoted(plan, seen, alias, Note { since: *since, due, ..note })
         }
         Action::Extend { until, doubt, .. } => {
             let from = note.due.filter(|due| seen.now <= *due + plan.tolerance()).unwrap_or(seen.now.ceil_to_second());
@@ -56,14 +61,14 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
                     Note { due, waited: note.waited + longer, ..note }
                 }
             };
-            renoted(seen, alias, note)
+            renoted(plan, seen, alias, note)
         }
-        Action::Resume => renoted(seen, alias, Note { pause: None, ..note }),
+        Action::Resume => renoted(plan, seen, alias, Note { pause: None, ..note }),
         Action::TakeOver => take_over(plan, seen, alias, note),
         Action::Supersede => claim_over(plan, seen, alias, &note),
-        Action::GoBlind => renoted(seen, alias, Note { blind: Some(seen.now), ..note }),
-        Action::SeeAgain => renoted(seen, alias, Note { blind: None, ..note }),
-        Action::Renew => renoted(seen, alias, named(plan, seen, note)),
+        Action::GoBlind => renoted(plan, seen, alias, Note { blind: Some(seen.now), ..note }),
+        Action::SeeAgain => renoted(plan, seen, alias, Note { blind: None, ..note }),
+        Action::Renew => renoted(plan, seen, alias, named(plan, seen, note)),
         Action::Release => with_note(alias, &Note { lease: None, ..note }),
         Action::Promote(_) => promote(plan, seen, alias, &note),
         Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, candidate, *cause)),
@@ -81,14 +86,14 @@ fn named(plan: &Plan, seen: &Observation, note: Note) -> Note {
 }
 
 /// The alias with its live note in the hands of whoever runs a turn of it; `None` where there is no such note, or no room for it.
-pub fn handed_over(now: Time, alias: &Alias) -> Option<Alias> {
+pub fn handed_over(plan: &Plan, now: Time, alias: &Alias) -> Option<Alias> {
     let note = alias.note().filter(|note| !note.phase.is_terminal())?;
-    with_note(alias, &Note { owner: detached_owner(note.id), lease: Some(lease(now, note.due)), ..note })
+    with_note(alias, &Note { owner: detached_owner(note.id), lease: Some(lease(plan, now, note.due)), ..note })
 }
 
-fn lease(now: Time, due: Option<Time>) -> Time {
+fn lease(plan: &Plan, now: Time, due: Option<Time>) -> Time {
     let next = due.map_or(LEASE, |due| due.since(now).min(LEASE));
-    (now + next + LEASE_GRACE).ceil_to_second()
+    (now + next + plan.lease_grace()).ceil_to_second()
 }
 
 fn with_note(alias: &Alias, note: &Note) -> Option<Alias> {
@@ -96,13 +101,13 @@ fn with_note(alias: &Alias, note: &Note) -> Option<Alias> {
 }
 
 /// The same alias with another note and a new lease.
-fn renoted(seen: &Observation, alias: &Alias, note: Note) -> Option<Alias> {
-    with_note(alias, &Note { lease: Some(lease(seen.now, note.due)), ..note })
+fn renoted(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Option<Alias> {
+    with_note(alias, &Note { lease: Some(lease(plan, seen.now, note.due)), ..note })
 }
 
 fn fresh(plan: &Plan, now: Time, phase: Phase, candidate: Option<Version>) -> Note {
     let at = now.ceil_to_second();
-    let (lease, hash) = (Some(lease(now, None)), Some(plan.hash()));
+    let (lease, hash) = (Some(lease(plan, now, None)), Some(plan.hash()));
     Note { stable: plan.stable, candidate, lease, plan: hash, ..Note::new(plan.id, plan.owner, phase, at) }
 }
 
@@ -142,7 +147,7 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
         phase @ Phase::Bake => (phase, Some(began + plan.dwell(phase))),
         phase @ (Phase::Claim | Phase::Pre | Phase::Post | Phase::Promoted | Phase::Back(_)) => (phase, note.due),
     };
-    renoted(seen, alias, Note { owner: plan.owner, plan: Some(plan.hash()), phase, due, hook, ..note })
+    renoted(plan, seen, alias, Note { owner: plan.owner, plan: Some(plan.hash()), phase, due, hook, ..note })
 }
 
 /// Our claim in place of another rollout's note, its canary's weight gone. What it knew of rejected versions stays known.
@@ -165,14 +170,14 @@ fn adopt(plan: &Plan, seen: &Observation, alias: &Alias) -> Option<Alias> {
     let due = Some(plan.next_change(since + plan.dwell(phase)));
     let note = Note { due, rejected: known, ..fresh(plan, seen.now, phase, Some(candidate)) };
     let rejected = without_candidate(plan, &note);
-    renoted(seen, alias, Note { rejected, ..note })
+    renoted(plan, seen, alias, Note { rejected, ..note })
 }
 
 /// The note that vanished, with a pause that a person has to end or that runs out.
-fn write_again(seen: &Observation, alias: &Alias) -> Option<Alias> {
+fn write_again(plan: &Plan, seen: &Observation, alias: &Alias) -> Option<Alias> {
     let note = seen.remembered.clone()?;
     let pause = note.pause.or(Some(Pause { until: (seen.now + PAUSE).ceil_to_second(), then: AfterPause::Resume, gate: false }));
-    renoted(seen, alias, Note { pause, ..note })
+    renoted(plan, seen, alias, Note { pause, ..note })
 }
 
 fn create(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
@@ -201,7 +206,7 @@ fn announce(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Opti
     let hook = Some(HookAttempt { number, deadline: hook_deadline(plan, seen.now) });
     let since = seen.now.ceil_to_second();
     let (rejected, waited) = (without_candidate(plan, note), Duration::ZERO);
-    renoted(seen, alias, Note { since, due: None, waited, hook, rejected, ..note.clone() })
+    renoted(plan, seen, alias, Note { since, due: None, waited, hook, rejected, ..note.clone() })
 }
 
 /// A version that is rolled out again is not a rejected one any more.
@@ -220,7 +225,7 @@ fn shift(plan: &Plan, seen: &Observation, alias: &Alias, note: Note, step: usize
     let note = Note { phase, since, due, waited, pause, approved: false, hook: None, rejected, ..note };
     let refused = weight == Weight::FULL && seen.full_weight_refused;
     let written = if refused { Weight::ALMOST_FULL } else { weight };
-    renoted(seen, &Alias { weights: vec![(candidate, written)], ..alias.clone() }, note)
+    renoted(plan, seen, &Alias { weights: vec![(candidate, written)], ..alias.clone() }, note)
 }
 
 /// What a candidate with this weight is in, at this step.

@@ -28,7 +28,7 @@ pub struct CallRecord {
     /// The `RevisionId` that was sent along.
     pub revision_sent: Option<String>,
     /// For `CreateAlias`, `UpdateAlias` and `DeleteAlias` that were applied or refused: the alias before and after.
-    pub alias: Option<AliasChange>,
+    pub alias: Option<Box<AliasChange>>,
 }
 
 impl CallRecord {

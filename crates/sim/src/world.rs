@@ -356,7 +356,7 @@ impl World {
         let done = self.lambda.answer(call, &mut self.cloudwatch);
         record.alias = named.map(|(function, alias)| {
             let after = self.lambda.alias(&function, &alias).cloned();
-            AliasChange { function, alias, before, after }
+            Box::new(AliasChange { function, alias, before, after })
         });
         done
     }
