@@ -43,6 +43,9 @@ struct Cost {
     calls: BTreeMap<String, usize>,
     /// The calls of Lambda in the ten seconds that have most of them.
     busiest: usize,
+    /// How long it took until all had their first weight, and until the end.
+    weighted: Duration,
+    ended: Duration,
 }
 
 fn cost(many: usize) -> Cost {
@@ -74,15 +77,18 @@ fn cost(many: usize) -> Cost {
         let identity = Identity { id: RolloutId(7), owner: Owner::from_random(7) };
         let (_stop, heard) = watch::channel(Interrupt::None);
         let mut tell = |_: &Event| {};
+        let began = stage.now();
         // Judged at its end: of a group that has failed there is no minute to wait for.
         let rollout = async {
             let ended = group(&cloud, &stage.clock, &requests, identity, heard, &mut tell).await;
             assert_eq!(ended.exit_code, 0, "{:?}", ended.endings.iter().map(|ending| &ending.reason).collect::<Vec<_>>());
+            stage.now().since(began)
         };
         let counted = async {
             while stage.with(|world| (0..many).any(|index| world.alias(&name(index), "live").unwrap().share("2") == 0.0)) {
                 stage.sleep(1).await;
             }
+            let weighted = stage.now().since(began);
             stage.sleep(60).await;
             let from = stage.now();
             stage.sleep(60 * MINUTES).await;
@@ -92,9 +98,9 @@ fn cost(many: usize) -> Cost {
                     *calls.entry(call.operation.clone()).or_default() += 1;
                 }
             });
-            calls
+            (calls, weighted)
         };
-        let ((), calls) = tokio::join!(rollout, counted);
+        let (ended, (calls, weighted)) = tokio::join!(rollout, counted);
         let busiest = stage.with(|world| {
             assert!((0..many).all(|index| world.alias(&name(index), "live").unwrap().version == "2"), "not all are promoted");
             let mut spans: BTreeMap<i64, usize> = BTreeMap::new();
@@ -103,7 +109,7 @@ fn cost(many: usize) -> Cost {
             }
             spans.into_values().max().unwrap_or_default()
         });
-        Cost { poll, calls, busiest }
+        Cost { poll, calls, busiest, weighted, ended }
     })
 }
 
@@ -118,11 +124,14 @@ fn used() -> Option<(f64, f64)> {
 }
 
 fn tell(many: usize) {
-    let Cost { poll, calls, busiest } = cost(many);
+    let Cost { poll, calls, busiest, weighted, ended } = cost(many);
     let a_minute = |calls: usize| f64::from(u32::try_from(calls).unwrap()) / f64::from(u32::try_from(MINUTES).unwrap());
     let shown: Vec<String> = calls.iter().map(|(name, calls)| format!("{name} {:.1}", a_minute(*calls))).collect();
     println!("{many:>5} functions, a look every {} s: {}", poll.as_secs_f64(), shown.join(", "));
-    println!("      at most {busiest} calls of Lambda in ten seconds; all promoted");
+    let (weighted, ended) = (weighted.as_secs(), ended.as_secs());
+    println!(
+        "      at most {busiest} calls of Lambda in ten seconds; all at 10% after {weighted} s, all promoted after {ended} s"
+    );
     if let Some((peak, computed)) = used() {
         println!("      {peak:.0} MiB at most, {computed:.2} s of processor time");
     }

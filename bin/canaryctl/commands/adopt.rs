@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use project::adopt::{Answer, Handover, Lines, diff, guide, of_file, of_folder};
+use project::adopt::{Answer, Handover, Lines, Tool, diff, guide, of_file, of_folder};
 use project::{File, discover, template_json};
 use rollout::change_set::touched;
 use rollout::template::{Movement, Verdict, overall, verdicts};
@@ -162,11 +162,29 @@ fn rest(handover: &Handover) -> String {
         Answer::Unsafe(lines) | Answer::Program(lines) => lines.iter().map(to_write).collect(),
     };
     text += &section("notes", &handover.notes.iter().map(String::as_str).collect::<Vec<_>>(), false);
+    let mut guided = String::new();
     if !matches!(handover.answer, Answer::HandedOver | Answer::NoAlias) {
-        text += &section("migration deploy", &guide.steps, true);
-        text += &section("what moves", &guide.moves, false);
+        guided += &section("migration deploy", &guide.steps, true);
+        guided += &section("what moves", &guide.moves, false);
     }
-    text + &section("check", &guide.check, false)
+    guided += &section("check", &guide.check, false);
+    text + &named(guided, handover)
+}
+
+/// The same with the function's name in its commands, where the file's name of an alias is that of its function, and there is one; what else a
+/// person has to put in is said.
+fn named(mut text: String, handover: &Handover) -> String {
+    if let (Tool::Sam | Tool::Serverless, [function]) = (handover.tool, handover.aliases.as_slice()) {
+        text = text.replace("FUNCTION", function);
+    }
+    let words: Vec<&str> = text.split(|letter: char| !letter.is_ascii_uppercase()).collect();
+    let meanings = [("FUNCTION", "each function's name"), ("STACK", "the stack's name"), ("NAME", "the change set's name")];
+    let meant = meanings.into_iter().filter(|(word, _)| words.contains(word));
+    let meant: Vec<String> = meant.map(|(word, meaning)| format!("{word} is {meaning}")).collect();
+    if !meant.is_empty() {
+        text += &format!("\n  {}\n", meant.join(", "));
+    }
+    text
 }
 
 fn to_write(lines: &Lines) -> String {

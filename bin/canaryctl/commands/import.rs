@@ -16,7 +16,7 @@ use crate::ui::print::{print_info, print_json, print_out};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Print a canary.yml with the settings of another configuration file
+/// Print the settings of a serverless.yml, template.yaml or appspec.yml as a canary.yml
 ///
 /// Converts one stage. Settings without a counterpart become comments. Warnings also go to stderr, including a warning for each stack
 /// whose deploys move an alias, or may.

@@ -90,10 +90,35 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("For scripts and tests", &["hook", "stack", "schema", "simulate", "man"]),
 ];
 
+/// The commands that take the options of `rollout`, and of these what their own help shows: sixty are too many to find one.
+const AS_ROLLOUT: [&str; 3] = ["plan", "doctor", "iam-policy"];
+const SHOWN: [&str; 17] = [
+    "alias", "output", "help", "only", "type", "steps", "every", "bake", "version", "alarm", "detach", "config", "stage",
+    "stack", "profile", "region", "simulate",
+];
+
+/// The command with the other options of `rollout` left out of its help. They are taken all the same.
+fn brief(command: clap::Command, rollout: &[String]) -> clap::Command {
+    let hidden = |arg: &clap::Arg| {
+        let long = arg.get_long().unwrap_or_default();
+        !arg.is_positional() && rollout.iter().any(|known| known == long) && !SHOWN.contains(&long)
+    };
+    let more = "All other options of `rollout` are taken, too: canaryctl rollout --help";
+    let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    command
+        .mut_args(|arg| if hidden(&arg) { arg.hide_short_help(true).hide_long_help(true) } else { arg })
+        .after_help(format!("{more}\n\n{examples}"))
+}
+
 impl Cli {
     /// The command line, with the list of commands in groups.
     pub(crate) fn grouped() -> clap::Command {
-        let command = Self::command();
+        let mut command = Self::command();
+        let rollout = command.find_subcommand("rollout").map(clap::Command::get_arguments).into_iter().flatten();
+        let rollout: Vec<String> = rollout.filter_map(clap::Arg::get_long).map(str::to_owned).collect();
+        for name in AS_ROLLOUT {
+            command = command.mut_subcommand(name, |command| brief(command, &rollout));
+        }
         let mut list = String::new();
         for (title, names) in GROUPS {
             // Writing to a string does not fail.
