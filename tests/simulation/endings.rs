@@ -373,7 +373,9 @@ pub(crate) fn ran(record: &Record, _: usize, changes: &[Change<'_>]) -> Finding 
             *expected.entry(version).or_default() += made;
         }
         let due = expected.get(change.after.version.as_str()).copied().unwrap_or_default();
-        let ours = change.promoted() && change.by(Role::Rollout);
+        // A person who promoted it has seen as much.
+        let by_hand = change.noted.as_ref().is_some_and(|note| note.fields.contains_key("m"));
+        let ours = change.promoted() && change.by(Role::Rollout) && !by_hand;
         ensure(!ours || due < 40.0, || format!("some {due:.0} invocations: {}", record.shown(change)))?;
     }
     Ok(())
@@ -445,7 +447,9 @@ pub(crate) fn finished(record: &Record, member: usize, changes: &[Change<'_>]) -
         |call: &CallRecord| call.operation == "DeleteAlarms" || ["STACK", "CONSOLE", "AWS"].contains(&call.caller.as_str());
     let red = record.alarms[member].iter().any(|alarm| alarm.at(finisher.began).is_some_and(|(_, state)| state == "ALARM"));
     let other = record.story.acts.iter().any(|(_, act)| *act == Act::NewCode);
-    let free = !red && !other && !record.log.iter().any(kept);
+    // A person who rolls back meanwhile takes what was left, and rejects the version.
+    let taken = changes.iter().any(|change| change.by(Role::RollBack) && change.call.at >= finisher.began);
+    let free = !red && !other && !taken && !record.log.iter().any(kept);
     let done = wrote(changes, finisher).last().is_some_and(|change| change.noted.as_ref().is_some_and(|note| !note.is_live()));
     ensure(done || !free, || format!("{} ended with {:?}", finisher.caller, finisher.code()))
 }

@@ -33,8 +33,9 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let found = Turn::is_tick(request.turn) && self.memory.age(started).is_some_and(|age| age < SECOND_LOOK);
         let look_at_alarms = self.next_alarms().is_some_and(|due| started >= due);
         let pair = self.metrics.pair(&self.plan, &self.memory, &request.subject, started);
-        // All of them count at the full minute, in a few calls: nobody is to queue for its alias first.
-        let counts = request.concurrent_rollouts > 1 && pair.is_some() && !look_at_alarms;
+        // All of them count at the full minute, in a few calls: nobody is to queue for its alias first. Where somebody may approve a gate on one
+        // of them, the others go by what each has seen of its own alias.
+        let counts = request.concurrent_rollouts > 1 && pair.is_some() && !look_at_alarms && self.plan.gates.is_empty();
         let counts = counts && agenda::moves_unread(&self.plan, &self.memory, started);
         let fresh = self.moves_with_others(started) || self.memory.is_written() || found || counts;
         let (watching, known) = (self.alarms.watching(&self.plan), self.alarms.read_at());

@@ -141,7 +141,7 @@ fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Opti
         // Another plan has other steps.
         Phase::Shift { weight, .. } if replanned => {
             let phase = phase_at(plan, weight, reached(plan, weight))?;
-            (phase, Some(plan.next_change(note.since + plan.dwell(phase))))
+            (phase, Some(plan.next_change(began + plan.dwell(phase))))
         }
         phase @ Phase::Shift { .. } => (phase, note.due.map(|due| due.max(plan.next_change(began + plan.dwell(phase))))),
         phase @ Phase::Bake => (phase, Some(began + plan.dwell(phase))),
