@@ -182,7 +182,7 @@ fn named(mut text: String, handover: &Handover) -> String {
     let meant = meanings.into_iter().filter(|(word, _)| words.contains(word));
     let meant: Vec<String> = meant.map(|(word, meaning)| format!("{word} is {meaning}")).collect();
     if !meant.is_empty() {
-        text += &format!("\n  {}\n", meant.join(", "));
+        text = format!("{text}\n  {}\n", meant.join(", "));
     }
     text
 }

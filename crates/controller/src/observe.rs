@@ -33,10 +33,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let found = Turn::is_tick(request.turn) && self.memory.age(started).is_some_and(|age| age < SECOND_LOOK);
         let look_at_alarms = self.next_alarms().is_some_and(|due| started >= due);
         let pair = self.metrics.pair(&self.plan, &self.memory, &request.subject, started);
-        // All of them count at the full minute, in a few calls: nobody is to queue for its alias first. Where somebody may approve a gate on one
-        // of them, the others go by what each has seen of its own alias.
-        let counts = request.concurrent_rollouts > 1 && pair.is_some() && !look_at_alarms && self.plan.gates.is_empty();
-        let counts = counts && agenda::moves_unread(&self.plan, &self.memory, started);
+        let counts = pair.is_some() && !look_at_alarms && self.counts_with_others(started);
         let fresh = self.moves_with_others(started) || self.memory.is_written() || found || counts;
         let (watching, known) = (self.alarms.watching(&self.plan), self.alarms.read_at());
         let in_hand = self.memory.held().is_some();
@@ -123,6 +120,13 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     fn moves_with_others(&mut self, now: Time) -> bool {
         let called = std::mem::take(&mut self.group.woken) || (!self.group.is_alone() && self.memory.is_ready());
         called && agenda::moves_unread(&self.plan, &self.memory, now)
+    }
+
+    /// Whether a look is nothing but a count: all rollouts of a process count at the full minute, in a few calls, and nobody is to queue for its
+    /// alias first. Not where somebody may approve a gate on one of a group: the others go by what each has seen of its own alias.
+    fn counts_with_others(&self, now: Time) -> bool {
+        let gated = !self.plan.gates.is_empty();
+        self.io.request.concurrent_rollouts > 1 && !gated && agenda::moves_unread(&self.plan, &self.memory, now)
     }
 
     pub(crate) fn next_alarms(&self) -> Option<Time> {

@@ -144,7 +144,9 @@ fn ended(plan: &Plan, seen: &Observation, note: &Note) -> Outcome {
         // The claim was rolled back: what stood there before was written again.
         Phase::Promoted if note.candidate == plan.stable => {
             let refused = matches!(seen.candidate, Candidate::Published(version, _) if Some(version) != plan.stable);
-            if refused { Outcome::Refused } else { unchanged }
+            // Another process claimed it, and why it gave it back is not known here: its group is not to go on without it.
+            let taken = seen.others.is_some() && !seen.claimed && note.owner != plan.owner;
+            if refused || taken { Outcome::Refused } else { unchanged }
         }
         Phase::Promoted | Phase::Claim | Phase::Pre | Phase::Shift { .. } | Phase::Bake | Phase::Post => Outcome::Promoted,
     }

@@ -305,6 +305,22 @@ fn the_others_are_the_least_of_all() {
     }
 }
 
+/// Of two processes at once: what one of them claimed and gave back is not "nothing new" to the other.
+#[test]
+fn what_another_process_gave_back_is_lost_to_a_group() {
+    let plan = group_plan(OnInterrupt::RollBack);
+    let last = Note { stable: Some(version(40)), candidate: plan.stable, plan: None, ..note(&plan, Phase::Promoted) };
+    let ended = |note: &Note, claimed: bool, company: bool| {
+        let others = company.then(|| others(&[], 0, &plan, BEGUN));
+        decide(&plan, &Observation { claimed, others, planned_on: None, ..nothing_but(Some(as_noted(note))) })
+    };
+    let theirs = Note { owner: Owner::from_random(2), ..last.clone() };
+    assert_eq!(ended(&theirs, false, true), Action::Finish(Outcome::Refused));
+    for (note, claimed, company) in [(&theirs, false, false), (&theirs, true, true), (&last, true, true)] {
+        assert_eq!(ended(note, claimed, company), Action::Finish(Outcome::Unchanged), "{claimed} {company}");
+    }
+}
+
 /// Its cause, not the one it passed on, and the process that lost a claim only where nobody rolled back.
 #[test]
 fn who_has_a_cause_of_its_own_is_named() {

@@ -115,14 +115,14 @@ fn tally(many: usize) -> Tally {
 
 #[test]
 fn what_is_added_up_is_what_a_walk_sees() {
-    let plain = group_plan(OnInterrupt::RollBack);
-    let gate = Gate { weight: plain.schedule.weight(1), lasts: Duration::from_hours(1), then: AfterPause::RollBack };
-    let gated = Plan { gates: vec![gate], ..plain.clone() };
+    let ungated = group_plan(OnInterrupt::RollBack);
+    let gate = Gate { weight: ungated.schedule.weight(1), lasts: Duration::from_hours(1), then: AfterPause::RollBack };
+    let gated = Plan { gates: vec![gate], ..ungated.clone() };
     let mut dice = Dice(11);
     let mut old = 0;
     for _ in 0..800 {
         let many = 1 + dice.below(NAMES.len());
-        let plan = if dice.rarely() { &gated } else { &plain };
+        let plan = if dice.rarely() { &gated } else { &ungated };
         let (mut tally, mut now) = (tally(many), BEGUN);
         let mut shown = vec![(Member::UNKNOWN, Time::default()); many];
         for _ in 0..60 {

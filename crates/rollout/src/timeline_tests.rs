@@ -58,7 +58,7 @@ fn no_lease_ends_before_the_look_after_the_next() {
         let poll = Duration::from_secs(poll);
         let schedule = Schedule::steps(&[points(5000)], Duration::from_hours(2)).unwrap();
         let plan = Plan { schedule, alarms: vec![], bake: Duration::ZERO, ..plan() };
-        let plan = Plan { policy: Policy { poll, ..plan.policy.clone() }, ..plan };
+        let plan = Plan { policy: Policy { poll, ..plan.policy }, ..plan };
         let looks = std::cell::Cell::new(0);
         let look = |seen: &mut Observation| {
             let Some(lease) = seen.alias.as_ref().and_then(Alias::note).and_then(|note| note.lease) else { return };
