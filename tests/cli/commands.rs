@@ -386,7 +386,7 @@ fn a_policy_is_printed_without_asking_anybody() {
     // Neither a Region nor credentials are set.
     let (rollback, optional, policy, notes) = actions("iam-policy hello --rollback-only");
     assert_eq!(rollback, ["lambda:GetAlias", "lambda:UpdateAlias"]);
-    assert_eq!(optional, ["lambda:ListVersionsByFunction"]);
+    assert_eq!(optional, ["lambda:ListVersionsByFunction", "lambda:GetProvisionedConcurrencyConfig"]);
     assert_has(&notes, &["the `WarningsOfDeletedVersions` statement is optional"]);
     assert!(policy.contains("\"arn:aws:lambda:*:*:function:hello:live\""), "{policy}");
     assert_has(&notes, &["the account is not known", "the Region is not known"]);

@@ -174,7 +174,9 @@ pub fn rollback_permissions(subject: &Subject, place: &Place) -> Vec<Grant> {
     let alias = Grant::of("Alias", &[Call::GetAlias, Call::UpdateAlias], resources);
     // Where the version to roll back to was deleted: which ones there are.
     let versions = Grant::of("WarningsOfDeletedVersions", &[Call::ListVersionsByFunction], vec![arns.function(None)]);
-    [alias, versions].into_iter().chain(arns.stack()).collect()
+    // Where all traffic is on the other version: whether AWS is moving it.
+    let moves = Grant::of("WarningsOfMoves", &[Call::GetProvisionedConcurrencyConfig], vec![arns.function(Some(&subject.alias))]);
+    [alias, versions, moves].into_iter().chain(arns.stack()).collect()
 }
 
 /// Whether a stack moves the alias: a resource's name or ARN, by which it is looked for, names no stack.
