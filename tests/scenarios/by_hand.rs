@@ -89,6 +89,13 @@ fn all_the_weight_that_a_person_gave_after_a_rollback_is_no_move_of_awss() {
         assert!(matches!(&back, Rollback::Done { changed: true, from, .. } if *from == rollout::Version::new(42)), "{back:?}");
         stage.assert_ended("41", "back");
         assert!(stage.now().since(began) < Duration::from_secs(1), "nothing was waited for");
+        // Asked again, until there is an answer.
+        stage.with(|world| {
+            world.set_alias("hello", "Live", "41", Some(("42", 1.0))).unwrap();
+            world.add_fault(Fault::on("GetProvisionedConcurrencyConfig", Effect::ServerError(500)).calls(1..=8));
+        });
+        assert!(matches!(stage.rollback(None).await, Rollback::Done { changed: true, .. }));
+        assert!(stage.now().since(began) < Duration::from_mins(1), "{:?}", stage.now().since(began));
         // Where nobody may look whether AWS moves, that is waited for.
         stage.with(|world| {
             world.set_alias("hello", "Live", "41", Some(("42", 1.0))).unwrap();

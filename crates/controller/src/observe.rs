@@ -33,8 +33,8 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         let found = Turn::is_tick(request.turn) && self.memory.age(started).is_some_and(|age| age < SECOND_LOOK);
         let look_at_alarms = self.next_alarms().is_some_and(|due| started >= due);
         let pair = self.metrics.pair(&self.plan, &self.memory, &request.subject, started);
-        let counts = pair.is_some() && !look_at_alarms && self.counts_with_others(started);
-        let fresh = self.moves_with_others(started) || self.memory.is_written() || found || counts;
+        let only_counts = pair.is_some() && !look_at_alarms && self.counts_with_others(started);
+        let fresh = self.moves_with_others(started) || self.memory.is_written() || found || only_counts;
         let (watching, known) = (self.alarms.watching(&self.plan), self.alarms.read_at());
         let in_hand = self.memory.held().is_some();
         let (signalled, at_once) = (self.io.signalled(), self.io.interrupt() == Interrupt::AtOnce && in_hand);

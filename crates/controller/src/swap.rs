@@ -55,7 +55,7 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
     tell: &mut dyn FnMut(Time, String),
 ) -> T::End {
     let (mut refused, mut failures, mut sent) = (false, 0, None::<Alias>);
-    let (mut began, mut hopeless, mut moving) = (None, None, None);
+    let (mut began, mut hopeless, mut moving, mut answered) = (None, None, None, false);
     loop {
         let (error, writing) = match cloud.alias(subject).await {
             Ok(held) => match change.rule(cloud.time(), held.as_ref(), sent.as_ref()) {
@@ -69,9 +69,10 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
                 Step::Wait(why) => {
                     let now = cloud.time();
                     // A person may have set what looks like it. Where that cannot be read, it is waited for.
-                    if moving.is_none() && cloud.provisioned(subject).await == Ok(false) {
+                    let moves = if answered { Ok(true) } else { cloud.provisioned(subject).await };
+                    answered = moves.is_ok();
+                    if moves == Ok(false) {
                         change.nothing_moves();
-                        moving = Some(now);
                         continue;
                     }
                     if now.since(*moving.get_or_insert(now)) >= MOVING {
