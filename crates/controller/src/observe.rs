@@ -16,7 +16,7 @@ use crate::driver::Driver;
 use crate::hooks::{report, unreadable};
 use crate::interrupt::Interrupt;
 use crate::port::{AliasSnapshot, Answer, Clock, Cloud, CloudError, Dated, Failure, PairCounts, VersionPair};
-use crate::request::{Request, fingerprint};
+use crate::request::fingerprint;
 use crate::uncounted::reason_of_none;
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
@@ -122,12 +122,11 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         called && agenda::moves_unread(&self.plan, &self.memory, now)
     }
 
-    /// Whether a look is nothing but a count: all rollouts of a process count at the full minute, in a few calls, and nobody is to queue for its
+    /// Whether a look is nothing but a count: all of a group count at the full minute, in a few calls, and nobody is to queue for its
     /// alias first. Not where somebody may approve a gate on one of a group: the others go by what each has seen of its own alias. A turn has read
     /// its alias anyway.
     fn counts_with_others(&self, now: Time) -> bool {
-        let Request { concurrent_rollouts, turn, .. } = self.io.request;
-        let stays = *concurrent_rollouts > 1 && !Turn::is_tick(*turn);
+        let stays = !self.group.is_alone() && !Turn::is_tick(self.io.request.turn);
         stays && self.plan.gates.is_empty() && agenda::moves_unread(&self.plan, &self.memory, now)
     }
 
