@@ -40,6 +40,9 @@ pub(crate) fn with_tip(mut error: Error, mut cli: Command, args: &[String]) -> E
     if let Some(meant) = meant {
         error.insert(ContextKind::SuggestedArg, ContextValue::String(meant));
         error.insert(ContextKind::Suggested, ContextValue::None);
+    } else if error.get(ContextKind::SuggestedArg).is_none() {
+        // Nothing here is named like an option, so nobody wants it as a value.
+        error.remove(ContextKind::Suggested);
     }
     error
 }
@@ -70,5 +73,6 @@ mod tests {
             assert!(said.contains(tip) && !said.contains("similar: '--region'"), "{line}: {said}");
         }
         assert!(said("canaryctl rollout hello --typ AllAtOnce").contains("'--type'"), "clap's own tip stays");
+        assert!(!said("canaryctl rollout hello --speling").contains("tip"), "a tip that helps nobody");
     }
 }
