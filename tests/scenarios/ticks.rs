@@ -8,6 +8,7 @@ use rollout::note::AfterPause;
 use rollout::operate::Operation;
 use rollout::plan::Mode;
 use rollout::turn::Turn;
+use sim::{Effect, Fault};
 
 use crate::stage::{Stage, play_on, request, short, subject};
 
@@ -139,6 +140,21 @@ fn a_hook_that_takes_minutes_is_asked_once() {
             assert_eq!(hooks(&stage), 1);
             let (version, word) = if fails { ("41", "back") } else { ("42", "promoted") };
             stage.assert_ended(version, word);
+        });
+    }
+}
+
+/// Whichever write's answers are lost, that of the announcement among them, and at whichever part of a second: what has landed is this turn's
+/// own, and it asks.
+#[test]
+fn a_hook_whose_announcement_was_not_answered_is_asked_all_the_same() {
+    for (first, later) in (1..=5).flat_map(|first| (0..5).map(move |fifth| (first, Duration::from_millis(fifth * 200)))) {
+        play_on("hello-idle", async |stage| {
+            let request = begun_short(&stage, true).await;
+            stage.clock.0.sleep(later).await;
+            stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::LostAnswer).calls(first..=first + 1)));
+            let ending = stage.ticks(&request, ONE_LOOK).await;
+            assert_eq!((ending.exit_code, hooks(&stage)), (0, 1), "{first} {later:?}: {ending:?}");
         });
     }
 }

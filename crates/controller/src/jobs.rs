@@ -31,8 +31,8 @@ pub(crate) struct Jobs<'a> {
     asked: Option<Announced>,
     hook: Hook,
     asking: Option<Job<'a, Result<Heard, String>>>,
-    /// The attempt that this process has tried to announce.
-    announcing: Option<HookAttempt>,
+    /// The attempts that this process has tried to announce: each may have landed, whatever was answered.
+    announcing: Vec<HookAttempt>,
     /// The resource and the tag in which the hook that was last asked may report.
     report_to: Option<(String, String)>,
     pub(crate) probe: Probe,
@@ -51,7 +51,7 @@ impl<'a> Jobs<'a> {
             asked: None,
             hook: Hook::NotInvoked,
             asking: None,
-            announcing: None,
+            announcing: Vec::new(),
             report_to: None,
             probe: Probe::NotSent,
             probing: None,
@@ -69,7 +69,7 @@ impl<'a> Jobs<'a> {
 
     /// Notes which attempt this process tries to announce.
     pub(crate) fn announce(&mut self, attempt: Option<HookAttempt>) {
-        self.announcing = attempt;
+        self.announcing.extend(attempt);
     }
 
     /// Whether an attempt that the alias announces is for another process to hear of, or for none: this one neither announced it nor
@@ -78,7 +78,7 @@ impl<'a> Jobs<'a> {
         if self.asked == Some(which) {
             self.asking.is_none() && matches!(self.hook, Hook::Running(_))
         } else {
-            attempt.is_some() && self.announcing != attempt
+            attempt.is_some_and(|attempt| !self.announcing.contains(&attempt))
         }
     }
 
@@ -186,4 +186,23 @@ pub(crate) fn announced(plan: &Plan, memory: &Memory) -> Option<Announced> {
         Phase::Claim | Phase::Bake | Phase::Promoted | Phase::Back(_) => return None,
     };
     Some((phase, attempt, note.since))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whichever_announcement_of_its_own_has_landed_is_its_own() {
+        let which = (HookPhase::PostTraffic, 1, Time::from_secs(1_000));
+        let attempt = |deadline| Some(HookAttempt { number: 1, deadline: Time::from_secs(deadline) });
+        let mut jobs = Jobs::new();
+        assert!(jobs.is_unheard(which, attempt(4_600)), "another turn's");
+        // The answer to the first was lost, and the second, a moment later, found that something had changed.
+        jobs.announce(attempt(4_600));
+        jobs.announce(attempt(4_601));
+        assert!(!jobs.is_unheard(which, attempt(4_600)));
+        assert!(!jobs.is_unheard(which, attempt(4_601)));
+        assert!(jobs.is_unheard(which, attempt(4_602)));
+    }
 }
