@@ -79,7 +79,7 @@ async fn all(aws: &Aws, fleet: &RefCell<Fleet>, clocked: &Clocked, lasts: Durati
 
 /// One turn of this rollout.
 async fn one(aws: &Aws, detached: &Detached, lasts: Duration) -> Result<Value, Error> {
-    let budget = Budget::looking_every(shortest_poll(detached.len()));
+    let budget = Budget::looking_every(shortest_poll(detached.len()), detached.len());
     let clock = RuntimeClock::Real;
     let cloud = Budgeted::new(aws, &clock, &budget);
     let identity = Identity { id: detached.rollout_id, owner: Owner::from_random(fastrand::u32(..)) };

@@ -72,7 +72,7 @@ fn cost(many: usize) -> Cost {
         };
         let requests: Vec<Request> = (0..many).map(request).collect();
         let poll = requests[0].poll.max(shortest_poll(many));
-        let budget = Budget::looking_every(poll);
+        let budget = Budget::looking_every(requests[0].poll, many);
         let cloud = Budgeted::new(&stage.aws, &stage.clock, &budget);
         let identity = Identity { id: RolloutId(7), owner: Owner::from_random(7) };
         let (_stop, heard) = watch::channel(Interrupt::None);

@@ -92,7 +92,7 @@ pub(crate) async fn run(stage: &Stage, requests: &[Request], id: u32) -> Output 
 }
 
 pub(crate) async fn run_heard(stage: &Stage, requests: &[Request], id: u32, heard: watch::Receiver<Interrupt>) -> Output {
-    let budget = Budget::looking_every(requests[0].poll.max(controller::shortest_poll(requests.len())));
+    let budget = Budget::looking_every(requests[0].poll, requests.len());
     let cloud = Budgeted::new(&stage.aws, &stage.clock, &budget);
     let identity = Identity { id: RolloutId(id), owner: Owner::from_random(fastrand::u32(..)) };
     let mut events = Vec::new();

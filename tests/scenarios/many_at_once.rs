@@ -53,7 +53,7 @@ async fn all<F: Future<Output = u8>>(rollouts: impl Iterator<Item = F>) -> Vec<u
 fn twelve_rollouts_are_never_throttled_and_a_way_back_goes_first() {
     play(async {
         let stage = groups::stage(COUNT).await;
-        let budget = Budget::looking_every(Duration::from_millis(500));
+        let budget = Budget::looking_every(Duration::from_millis(500), COUNT);
         let cloud = Budgeted::new(&stage.aws, &stage.clock, &budget);
         let often = |request| with(request, |policy| policy.poll = Duration::from_millis(500));
         let requests: Vec<Request> = groups::requests(COUNT).into_iter().rev().map(often).collect();
@@ -130,6 +130,35 @@ fn a_group_of_a_hundred_is_not_refused_because_it_asks_for_its_alarms_too_fast()
             call.error.as_deref().is_some_and(|error| ["Throttling", "TooManyRequestsException"].contains(&error))
         };
         assert_eq!(stage.with(|world| world.log().iter().filter(throttled).count()), 0);
+    });
+}
+
+/// Of a hundred each alias comes round every 25 seconds; their alarms are read every five all the same, in one question.
+#[test]
+fn an_alarm_of_one_of_a_hundred_is_noticed_as_quickly_as_the_alarm_of_one() {
+    play(async {
+        let stage = groups::stage(100).await;
+        let slow = |request| Request { schedule: "Canary10Percent10Minutes".parse().unwrap(), ..request };
+        let slow = |request| slow(with(request, |policy| policy.poll = Duration::from_secs(5)));
+        let requests: Vec<Request> = groups::requests(100).into_iter().map(slow).collect();
+        let red = async {
+            let weighted =
+                || stage.with(|world| (0..100).all(|index| world.alias(&name(index), "live").unwrap().share("2") > 0.0));
+            stage.until(weighted).await;
+            stage.sleep(40).await;
+            stage.with(|world| world.set_alarm_state("alarm37", "ALARM")).unwrap();
+            stage.now()
+        };
+        let (ended, red) = tokio::join!(groups::run(&stage, &requests, 7), red);
+        ended.exits(10);
+        let back = |index: usize| stage.with(|world| world.alias_writes(&name(index), "live").last().unwrap().at.since(red));
+        assert!(back(37) < Duration::from_secs(7), "{:?}", back(37));
+        // The others go at the rate that the account has for them.
+        let last = (0..100).map(back).max().unwrap();
+        assert!(last < Duration::from_secs(20), "{last:?}");
+        let asked = |call: &&CallRecord| call.operation == "DescribeAlarms" && call.at < red && red.since(call.at).as_secs() < 40;
+        let asked = stage.with(|world| world.log().iter().filter(asked).count());
+        assert!(asked <= 10, "{asked}");
     });
 }
 

@@ -80,6 +80,22 @@ fn a_manual_rollback_waits_and_a_second_one_waits_again() {
     });
 }
 
+/// Beside the note of a rollback all weight on the other version looks like AWS' own while it moves. It is a person's, and nothing moves.
+#[test]
+fn a_weight_that_a_person_set_is_not_waited_for_while_nothing_moves() {
+    play(async {
+        let stage = provisioned(Duration::from_secs(30)).await;
+        stage.rollout(allowed(short())).await.exits(0);
+        stage.rollback(None).await;
+        stage.with(|world| world.set_alias("hello", "Live", "41", Some(("42", 1.0)))).unwrap();
+        let began = stage.now();
+        let back = stage.rollback(None).await;
+        assert!(matches!(back, Rollback::Done { changed: true, .. }), "{back:?}");
+        stage.assert_ended("41", "back");
+        assert!(stage.now().since(began) < Duration::from_secs(2), "{:?}", stage.now().since(began));
+    });
+}
+
 #[test]
 fn a_move_that_never_ends_is_not_called_done() {
     play(async {

@@ -38,13 +38,17 @@ fn states<'r>(changes: &'r [Change<'r>], from: Time, until: Time) -> impl Iterat
 /// What a process had in view when it ended: the states since some moments before it last looked at an alias, or wrote one. After that it
 /// searches a log, and may be suspended meanwhile.
 fn in_view<'r>(record: &Record, run: &Run, changes: &'r [Change<'r>], at: Time) -> Vec<&'r Change<'r>> {
+    states(changes, last_look(record, run, at) - Duration::from_secs(30) - record.story.poll(), at).collect()
+}
+
+/// When a process last looked at an alias, or wrote one.
+fn last_look(record: &Record, run: &Run, at: Time) -> Time {
     let of_alias = |call: &&CallRecord| {
         call.caller == run.caller
             && call.at <= at
             && ["GetAlias", "UpdateAlias", "CreateAlias"].contains(&call.operation.as_str())
     };
-    let looked = record.log.iter().rfind(of_alias).map_or(at, |call| call.at);
-    states(changes, looked - Duration::from_secs(30) - record.story.poll(), at).collect()
+    record.log.iter().rfind(of_alias).map_or(at, |call| call.at)
 }
 
 fn ended(record: &Record, role: Role) -> impl Iterator<Item = (&Run, &Ended)> {
@@ -219,12 +223,14 @@ pub(crate) fn exit_codes_of_all(record: &Record, changes: &[Change<'_>]) -> Find
 fn fits_all(record: &Record, changes: &[Change<'_>], run: &Run, ended: &Ended) -> bool {
     let Ended { at, code, left, .. } = ended;
     let earlier = || changes.iter().filter(|change| change.call.at <= *at);
-    let whole = |version: &str| {
-        answered_for(record, changes, *at).all(|member| {
-            standing(changes, member, *at)
+    let whole_at = |version: &str, at: Time| {
+        answered_for(record, changes, at).all(|member| {
+            standing(changes, member, at)
                 .map_or(version == "41", |change| change.after.version == version && change.after.weights.is_empty())
         })
     };
+    // While it tells people of it, another rollout may begin.
+    let whole = |version: &str| whole_at(version, *at) || whole_at(version, last_look(record, run, *at));
     // The rollouts that it had a part in: those it wrote of.
     let ids: Vec<&str> = earlier().filter(|change| change.call.caller == run.caller).filter_map(Change::id).collect();
     let cause = earlier().any(|change| {

@@ -234,6 +234,10 @@ impl Cast<'_> {
 
     fn provision(&self) {
         let Some(AliasState { version, .. }) = self.alias(0) else { return };
+        // An alias that never was on another version has nothing to move.
+        if self.story.scene.first {
+            return;
+        }
         let other = if version == "42" { "41" } else { "40" };
         for (weights, step) in [json!({other: 1.0}), json!({other: 0.5}), json!({})].into_iter().zip(0..) {
             let body = json!({"RoutingConfig": {"AdditionalVersionWeights": weights}});
@@ -352,8 +356,8 @@ pub(crate) async fn rollout(stage: Stage, requests: Vec<Request>, part: Part, he
         let ending = controller::rollout(&aws, clock, request, identity(), heard, &mut |_| {}).await;
         (ending.exit_code, vec![ending])
     } else {
-        let shortest = controller::shortest_poll(requests.len());
-        let budget = Budget::looking_every(requests.iter().map(|request| request.poll).fold(shortest, Duration::max));
+        let poll = requests.iter().map(|request| request.poll).max().unwrap();
+        let budget = Budget::looking_every(poll, requests.len());
         let cloud = Budgeted::new(&aws, clock, &budget);
         let ended = controller::group(&cloud, clock, &requests, identity(), heard, &mut |_| {}).await;
         (ended.exit_code, ended.endings)

@@ -67,7 +67,7 @@ async fn by_turns(stage: Stage, requests: Vec<Request>, part: Part, heard: watch
 async fn one_after_the_other(stage: &Stage, requests: Vec<Request>, part: Part, turns: Turns, later: Duration) -> Ended {
     let aws = stage.connect(part).await;
     let rollout = requests[0].rollout;
-    let budget = Budget::looking_every(controller::shortest_poll(requests.len()).max(requests[0].poll));
+    let budget = Budget::looking_every(requests[0].poll, requests.len());
     let cloud = Budgeted::new(&aws, &stage.clock, &budget);
     stage.clock.0.sleep(later).await;
     loop {

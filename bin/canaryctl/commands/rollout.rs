@@ -34,7 +34,7 @@ async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::S
     let output = args.common.output;
     let reporters = Reporters::start(output, &args.artifacts, session.clock, 1)?;
     let identity = session.identity(&request.subject);
-    let budget = Budget::looking_every(request.poll);
+    let budget = Budget::looking_every(request.poll, 1);
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let known = Known::default();
     let mut emit = |event: &Event| {
@@ -74,7 +74,7 @@ async fn together(
     }
     let reporters = Reporters::start(args.common.output, &args.artifacts, session.clock, requests.len())?;
     let poll = requests[0].poll.max(shortest_poll(at_a_time));
-    let budget = Budget::looking_every(poll);
+    let budget = Budget::looking_every(requests[0].poll, at_a_time);
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut emit = |event: &Event| reporters.emit(event);
     let mut subjects: Vec<Subject> = requests.iter().map(|request| request.subject.clone()).collect();

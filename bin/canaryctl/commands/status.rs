@@ -2,7 +2,7 @@
 
 use aws::Aws;
 use clap::Args;
-use controller::port::{Cloud, GuardSeen};
+use controller::port::{Cloud, GuardSeen, Provisioned};
 use controller::{GUARD, GuardExecution};
 use rollout::Subject;
 use rollout::alias::{AliasState, alias_state};
@@ -71,6 +71,7 @@ async fn show(args: &Status, located: &Located) -> Result<u8, Failure> {
             let foreign = alias.is_some_and(|alias| matches!(alias_state(alias), AliasState::Foreign { .. }));
             // A missing permission does not matter here.
             let provisioned = if foreign { aws.provisioned(subject).await.ok() } else { None };
+            let provisioned = provisioned.map(|found| found != Provisioned::None);
             let undone = alias.and_then(report::undone_to).is_some();
             let existing = if undone { aws.versions(&subject.function).await.ok() } else { None };
             print_out(&report::status_text(subject, alias, provisioned, existing.as_deref(), now));

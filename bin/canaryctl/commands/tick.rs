@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use controller::{Budget, Budgeted, Request, Ticked, shortest_poll, tick};
+use controller::{Budget, Budgeted, Request, Ticked, tick};
 use rollout::event::{Event, RolloutSummary};
 use rollout::health::clock;
 use rollout::turn::{Next, Turn};
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: Tick) -> Result<u8, Failure> {
     }
     let session = &located[0].session;
     let reporters = Reporters::start(args.common.output, &args.artifacts, session.clock, count)?;
-    let budget = Budget::looking_every(requests[0].poll.max(shortest_poll(count)));
+    let budget = Budget::looking_every(requests[0].poll, count);
     let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
     let mut emit = |event: &Event| reporters.emit(event);
     let identity = session.identity(&session::SEVERAL);

@@ -15,8 +15,8 @@ use controller::GuardExecution;
 use controller::port::{
     AlarmRule, AliasSnapshot, Answer, Baseline, BusEvent, Call, Cloud, Code, Configuration, Dated, EventSource, Failure,
     FunctionUrl, GitHubRequest, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogLine, LogQuery, LogRows, LogSpan,
-    ManagedAlarm, PairCounts, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources, TAG,
-    TopicMessage, VersionPair, Watch, Write,
+    ManagedAlarm, PairCounts, Provisioned, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec, SignalCounts, StackResources,
+    TAG, TopicMessage, VersionPair, Watch, Write,
 };
 
 use rollout::health::AlarmSeen;
@@ -207,15 +207,15 @@ impl Cloud for Aws {
         sent.code_sha256.ok_or_else(|| unreadable(operation, "no CodeSha256"))
     }
 
-    async fn provisioned(&self, subject: &Subject) -> Answer<bool> {
+    async fn provisioned(&self, subject: &Subject) -> Answer<Provisioned> {
         let request = self
             .lambda
             .get_provisioned_concurrency_config()
             .function_name(subject.function.reference())
             .qualifier(&subject.alias);
         match request.send().await.map_err(failed(Call::GetProvisionedConcurrencyConfig)) {
-            Ok(_) => Ok(true),
-            Err(error) if error.code.as_deref() == Some("ProvisionedConcurrencyConfigNotFoundException") => Ok(false),
+            Ok(found) => Ok(convert::provisioned(found.status())),
+            Err(error) if error.code.as_deref() == Some("ProvisionedConcurrencyConfigNotFoundException") => Ok(Provisioned::None),
             Err(error) => Err(error),
         }
     }

@@ -9,12 +9,13 @@ use aws_sdk_cloudwatchlogs::operation::get_query_results::GetQueryResultsOutput;
 use aws_sdk_cloudwatchlogs::types::{QueryStatistics, QueryStatus, ResultField};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{
-    AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, ResolvedS3Object, Runtime, SnapStartApplyOn,
-    State as LambdaState, TracingMode, VpcConfigResponse,
+    AliasRoutingConfiguration, EphemeralStorage, LastUpdateStatus, PackageType, ProvisionedConcurrencyStatusEnum,
+    ResolvedS3Object, Runtime, SnapStartApplyOn, State as LambdaState, TracingMode, VpcConfigResponse,
 };
 use aws_smithy_types::{DateTime, base64};
 use controller::port::{
-    AliasSnapshot, Answer, Call, CloudError, Configuration, Failure, FunctionConfigSnapshot, LogRows, Revision, State, Update,
+    AliasSnapshot, Answer, Call, CloudError, Configuration, Failure, FunctionConfigSnapshot, LogRows, Provisioned, Revision,
+    State, Update,
 };
 use rollout::alias::Target;
 use rollout::health::{AlarmSeen, AlarmState};
@@ -90,6 +91,11 @@ pub(crate) fn routing(alias: &Alias) -> AliasRoutingConfiguration {
     let weights: HashMap<String, f64> =
         alias.weights.iter().map(|(version, weight)| (version.to_string(), weight.fraction())).collect();
     AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build()
+}
+
+/// What an alias' provisioned concurrency is doing.
+pub(crate) fn provisioned(status: Option<&ProvisionedConcurrencyStatusEnum>) -> Provisioned {
+    if status == Some(&ProvisionedConcurrencyStatusEnum::InProgress) { Provisioned::Moving } else { Provisioned::There }
 }
 
 pub(crate) fn configuration(operation: Call, answer: &GetFunctionConfigurationOutput) -> Answer<Configuration> {

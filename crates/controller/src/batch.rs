@@ -61,8 +61,10 @@ struct Asking<Q, A> {
 
 #[derive(Debug)]
 pub(crate) struct Gatherer<Q, A> {
-    /// How often everybody asks.
+    /// How often everybody asks who does not queue for something else meanwhile,
     every: Duration,
+    /// and how often at least: who has not asked for twice as long has ended.
+    at_least_every: Duration,
     /// How long an answer serves others.
     recent: Duration,
     /// How many questions one call has room for; where more go along, another call is made.
@@ -104,11 +106,11 @@ impl<Q: Question, A> Asking<Q, A> {
 }
 
 impl<Q: Question, A: Clone> Gatherer<Q, A> {
-    pub(crate) const fn new(every: Duration, recent: Duration, room: usize) -> Self {
-        Self { every, recent, room, open: RefCell::new(None), asking: RefCell::new(BTreeMap::new()) }
+    pub(crate) const fn new((every, at_least_every): (Duration, Duration), recent: Duration, room: usize) -> Self {
+        Self { every, at_least_every, recent, room, open: RefCell::new(None), asking: RefCell::new(BTreeMap::new()) }
     }
 
-    /// Asks these questions, along with those of others who are about to ask. Whoever knows an answer of the time `known` wants
+    /// Asks these questions, along with those of others who ask before its `turn` comes. Whoever knows an answer of the time `known` wants
     /// a newer one. Given with them is when the oldest of the answers was asked for.
     ///
     /// # Cancel safety
@@ -118,6 +120,7 @@ impl<Q: Question, A: Clone> Gatherer<Q, A> {
         (cloud, clock): (&C, &K),
         questions: &[Q],
         known: Time,
+        turn: impl AsyncFn(),
         send: impl AsyncFn(Vec<Q>) -> Answers<A>,
     ) -> Dated<Answers<A>> {
         let joined = self.joined(cloud.time(), questions, known);
@@ -125,9 +128,12 @@ impl<Q: Question, A: Clone> Gatherer<Q, A> {
         for (gathering, place) in joined {
             let answers = gathering.answers.get_or_init(|| async {
                 clock.sleep(TOGETHER).await;
+                // Whoever comes while it waits for its turn comes along: another call would wait behind it.
+                turn().await;
                 self.close(&gathering, cloud.time());
                 let asked = gathering.questions.borrow().clone();
-                send(asked).await
+                // Boxed: one of all who wait here sends it.
+                Box::pin(send(asked)).await
             });
             answer.push(answers.await.get(place).cloned().unwrap_or_else(|| Err(left_out())));
             at = at.into_iter().chain(gathering.sent.get()).min();
@@ -167,8 +173,7 @@ impl<Q: Question, A: Clone> Gatherer<Q, A> {
         let is_open = self.open.borrow().as_ref().is_some_and(|open| Rc::ptr_eq(open, gathering));
         self.open.borrow_mut().take_if(|_| is_open);
         let mut asking = self.asking.borrow_mut();
-        // Who has not asked for two rounds has ended.
-        asking.retain(|_, one| now.since(one.at) < 2 * self.every);
+        asking.retain(|_, one| now.since(one.at) < 2 * self.at_least_every);
         let room = (self.room - gathering.len() % self.room) % self.room;
         let soon =
             |one: &&mut Asking<Q, A>| now.since(one.at) + self.recent >= self.every && !Rc::ptr_eq(&one.joined.0, gathering);

@@ -49,7 +49,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     /// What came of it where it goes on without this process. A rollout that begins tells so; a turn in its midst tells nothing.
-    pub(crate) fn leave(mut self, seen: &Observation) -> RolloutSummary {
+    pub(crate) fn leave(&mut self, seen: &Observation) -> RolloutSummary {
         let traffic = traffic(seen.alias.as_ref());
         match self.io.request.turn {
             Some(Turn::Begin) => self.sink.end(seen.now, &Outcome::Detached, None, traffic, None),
@@ -57,7 +57,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
     }
 
-    pub(crate) fn end(mut self, outcome: &Outcome, seen: &Observation, evidence: Vec<LoggedError>) -> RolloutSummary {
+    pub(crate) fn end(&mut self, outcome: &Outcome, seen: &Observation, evidence: Vec<LoggedError>) -> RolloutSummary {
         let alias = seen.alias.as_ref();
         let (detail, command) = match outcome {
             Outcome::RollbackUnconfirmed => {

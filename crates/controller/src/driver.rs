@@ -3,10 +3,11 @@
 //! One round observes, decides, narrates and performs. Waits can be cancelled, writes cannot: the one `select!` of the controller
 //! covers the sleep.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use rollout::Outcome;
-use rollout::action::Reason;
+use rollout::action::{Action, Reason};
 use rollout::alarms::Alarms;
 use rollout::decide::decide;
 use rollout::event::{EventKind, RolloutSummary};
@@ -72,13 +73,15 @@ impl Left {
 }
 
 /// Drives a rollout that may begin, or be resumed, to its end, or as far as the request says.
-pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
+///
+/// The future is boxed, and what it does beside waiting is boxed in it: of a thousand side by side nearly all wait at any moment.
+pub(crate) fn drive<'a, C: Cloud, K: Clock>(
     io: Io<'a, C, K>,
     found: Preflight,
     mut sink: EventSink<'a>,
     seat: Option<MemberHandle<'a>>,
     schedule: Option<ScheduleSpec>,
-) -> Left {
+) -> Pin<Box<impl Future<Output = Left> + use<'a, C, K>>> {
     let now = io.now();
     let began = started(&found.plan, found.resumes.as_ref());
     match found.resumes.as_ref().filter(|note| note.owner == found.plan.owner) {
@@ -102,9 +105,8 @@ pub(crate) async fn drive<'a, C: Cloud, K: Clock>(
     for text in found.describe_warnings(&io.request.subject) {
         sink.emit(io.now(), EventKind::Warning { text, transient: false });
     }
-    // Boxed, as is what comes before it: two rollouts side by side are much for the stack of a thread.
-    let driver = Driver { schedule, ..Driver::new(io, found, sink, Link::new(seat)) };
-    Box::pin(driver.run()).await
+    let mut driver = Driver { schedule, ..Driver::new(io, found, sink, Link::new(seat)) };
+    Box::pin(async move { driver.run().await })
 }
 
 /// One process and the rollout it drives. All that it knows can be lost: the alias says what matters.
@@ -113,6 +115,8 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) plan: Plan,
     pub(crate) memory: Memory,
     pub(crate) alarms: Alarms,
+    /// Whether one of them turned red since the last look.
+    pub(crate) alarmed: bool,
     pub(crate) metrics: Metrics,
     pub(crate) prepared: Prepared,
     pub(crate) jobs: Jobs<'a>,
@@ -141,6 +145,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         Self {
             memory,
             alarms: Alarms::new(&found.plan, managed, found.resumes.as_ref()),
+            alarmed: false,
             metrics: Metrics::new(found.baseline, found.signal_past),
             prepared: Prepared::new(found.stable),
             plan: found.plan,
@@ -156,32 +161,41 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
         }
     }
 
-    async fn run(mut self) -> Left {
+    async fn run(&mut self) -> Left {
         let mut before: Option<Round> = None;
         loop {
-            let seen = self.look().await;
+            let seen = Box::pin(self.look()).await;
             if self.is_handed_over(&seen) {
                 return Left::ended(self.leave(&seen));
             }
             let (round, ended) = self.round(before.as_ref(), seen);
             if let Some(outcome) = ended {
-                self.tell_approval();
-                self.forget_report().await;
-                self.keep_previous(&outcome).await;
-                let evidence = self.evidence(&outcome).await;
-                return Left::ended(self.end(&outcome, &round.seen, evidence));
+                return Box::pin(self.finish(&outcome, &round.seen)).await;
             }
             if let Some(next) = self.turn_over(&round) {
                 if self.io.request.turn == Some(Turn::Begin) {
-                    self.hand_over(&round.seen).await;
+                    Box::pin(self.hand_over(&round.seen)).await;
                     before = Some(round);
                     continue;
                 }
                 return Left { next: Some(next), ..Left::ended(self.leave(&round.seen)) };
             }
-            self.perform(&round).await;
+            if let Action::Wait { until, why } = &round.action {
+                self.rest(*until, why).await;
+            } else {
+                Box::pin(self.perform(&round.action, &round.seen)).await;
+            }
             before = Some(round);
         }
+    }
+
+    /// Does what is left to do once it is over.
+    async fn finish(&mut self, outcome: &Outcome, seen: &Observation) -> Left {
+        self.tell_approval();
+        self.forget_report().await;
+        self.keep_previous(outcome).await;
+        let evidence = self.evidence(outcome).await;
+        Left::ended(self.end(outcome, seen, evidence))
     }
 
     /// What comes next, where this process has nothing more to do for now and does not stay.
@@ -249,16 +263,42 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
 
     /// The one wait of the controller.
     pub(crate) async fn pause(&mut self, span: Duration) {
-        let Self { io, plan, jobs, logs, checks, group, .. } = self;
-        let called = tokio::select! {
+        let watched = self.next_alarms().is_some();
+        let Self { io, plan, alarms, jobs, logs, checks, group, .. } = self;
+        let (mut called, mut red) = (false, false);
+        tokio::select! {
             biased;
-            () = io.signalled() => false,
-            () = jobs.answered() => false,
+            () = io.signalled() => {}
+            () = jobs.answered() => {}
             never = logs.proceed() => match never {},
-            () = checks.answered() => false,
-            () = group.called(plan, || io.now()) => true,
-            () = io.clock.sleep(span) => false,
-        };
+            () = checks.answered() => {}
+            () = group.called(plan, || io.now()) => called = true,
+            () = turned_red(io, plan, alarms), if watched => red = true,
+            () = io.clock.sleep(span) => {}
+        }
         group.woken |= called;
+        self.alarmed |= red;
+    }
+}
+
+/// Ends once an alarm is in ALARM that was not when they were last looked at. Of many rollouts each alias' turn comes rarely; their alarms are
+/// read in between, a hundred in one call.
+///
+/// # Cancel safety
+/// Nothing is lost: what is in ALARM is seen by the next look.
+async fn turned_red<C: Cloud, K: Clock>(io: &Io<'_, C, K>, plan: &Plan, alarms: &Alarms) {
+    let every = io.request.alarm_poll();
+    if every >= plan.poll {
+        return std::future::pending().await;
+    }
+    let (names, mut known) = (alarms.watching(plan), alarms.read_at());
+    loop {
+        io.clock.sleep(every).await;
+        // What cannot be read is told of by the next look.
+        let Ok(read) = io.cloud.alarms(&names, known).await else { continue };
+        if read.answer.iter().any(|alarm| alarms.is_news(alarm)) {
+            return;
+        }
+        known = read.at;
     }
 }

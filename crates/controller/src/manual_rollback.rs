@@ -128,6 +128,7 @@ impl Change for Back<'_> {
             RollbackTarget::Moving(why) if self.may_move => Step::Wait(why),
             // The note and the alias' own version say where the traffic goes; the weight is somebody else's.
             RollbackTarget::Moving(_) => {
+                self.may_move = true;
                 let (from, alias) = (held.alias.canary(), Alias { weights: Vec::new(), ..held.alias.clone() });
                 self.fixed.get_or_insert((from.map(|(version, _)| version), alias.target));
                 self.changes = true;
@@ -142,8 +143,9 @@ impl Change for Back<'_> {
         }
     }
 
-    fn nothing_moves(&mut self) {
+    fn nothing_moves(&mut self) -> bool {
         self.may_move = false;
+        true
     }
 
     fn written(&mut self, alias: Alias, again: bool) -> Rollback {

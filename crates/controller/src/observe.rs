@@ -29,21 +29,22 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             self.memory.on_waited();
         }
         let (cloud, clock, request) = (self.io.cloud, self.io.clock, self.io.request);
-        // What a turn began with was read a moment ago.
-        let found = Turn::is_tick(request.turn) && self.memory.age(started).is_some_and(|age| age < SECOND_LOOK);
-        let look_at_alarms = self.next_alarms().is_some_and(|due| started >= due);
+        let alarmed = std::mem::take(&mut self.alarmed);
+        let look_at_alarms = alarmed || self.next_alarms().is_some_and(|due| started >= due);
         let pair = self.metrics.pair(&self.plan, &self.memory, &request.subject, started);
         let only_counts = pair.is_some() && !look_at_alarms && self.counts_with_others(started);
-        let fresh = self.moves_with_others(started) || self.memory.is_written() || found || only_counts;
-        let (watching, known) = (self.alarms.watching(&self.plan), self.alarms.read_at());
         let in_hand = self.memory.held().is_some();
+        // The way back does not queue for a read: the write finds out whether what is in hand still stands.
+        let fresh = self.moves_with_others(started) || self.is_known(started) || only_counts || alarmed && in_hand;
+        let (watching, known) = (self.alarms.watching(&self.plan), self.alarms.read_at());
         let (signalled, at_once) = (self.io.signalled(), self.io.interrupt() == Interrupt::AtOnce && in_hand);
-        let alarmed = Notify::new();
+        let first_red = Notify::new();
         let mut reads = Box::pin(async {
             let alias = async {
-                if fresh { None } else { read_alias(cloud, clock, &request.subject, in_hand.then_some(&alarmed)).await }
+                if fresh { None } else { read_alias(cloud, clock, &request.subject, in_hand.then_some(&first_red)).await }
             };
-            let alarms = async { if look_at_alarms { Some(read_alarms(cloud, &watching, known, &alarmed).await) } else { None } };
+            let alarms =
+                async { if look_at_alarms { Some(read_alarms(cloud, &watching, known, &first_red).await) } else { None } };
             let counts = async { count(cloud, clock, pair.as_ref()?, started).await };
             if request.concurrent_rollouts > 1 {
                 // The alias is queued for, and the alarms, which others may have read before, must not grow older over it.
@@ -113,6 +114,12 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
                 self.warn(format!("the alias could not be read: {error}"));
             }
         }
+    }
+
+    /// Whether the alias was written a moment ago, or read by a turn; after a write that failed it may be something else.
+    fn is_known(&self, now: Time) -> bool {
+        let untried = Turn::is_tick(self.io.request.turn) && self.memory.failures() == 0;
+        self.memory.is_written() || untried && self.memory.age(now).is_some_and(|age| age < SECOND_LOOK)
     }
 
     /// Whether this look is about moving with the others of a group, who all move at the same moment: what is known well enough to move

@@ -9,7 +9,6 @@ use rollout::comparison::Probe;
 use rollout::event::{EventKind, HookPhase};
 use rollout::guarded::{Guarded, Scheduled};
 use rollout::hook::HookTarget;
-use rollout::narrate::Round;
 use rollout::note::{Note, Phase};
 use rollout::observation::{Candidate, Observation, Readiness};
 use rollout::plan::{HookAnswer, OnLowTraffic};
@@ -37,10 +36,8 @@ const PAUSES: Backoff = Backoff { first: Duration::from_millis(200), longest: Du
 
 impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other action is one conditional write")]
-    pub(crate) async fn perform(&mut self, round: &Round) {
-        let Round { seen, action } = round;
+    pub(crate) async fn perform(&mut self, action: &Action, seen: &Observation) {
         match action {
-            Action::Wait { until, why } => self.rest(*until, why).await,
             Action::UpdateCode => self.update_code().await,
             Action::Publish => self.publish().await,
             // Boxed: rare, and large beside what every round needs on the stack.
@@ -48,7 +45,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
             Action::StartGuard => Box::pin(self.start_guard()).await,
             Action::InvokeHook => self.invoke_hook().await,
             Action::Probe => self.send_probes(),
-            Action::Finish(_) => {}
+            Action::Wait { .. } | Action::Finish(_) => {}
             Action::Create(_) => {
                 if let Some(alias) = desired(&self.plan, seen, action) {
                     let answer = self.io.cloud.create_alias(&self.io.request.subject, &alias).await;

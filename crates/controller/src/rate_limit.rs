@@ -15,12 +15,13 @@ use rollout::timing::{COUNTS_EVERY, COUNTS_SERVE, DEFAULT_POLL};
 use rollout::{Alias, Signal, Time, Version};
 
 use crate::batch::Gatherer;
+use crate::request::{shortest_alarm_poll, shortest_poll};
 
 use crate::port::{
     AlarmRule, AliasSnapshot, Baseline, BusEvent, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated,
     EventSource, FunctionUrl, GitHubRequest, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogLine,
-    LogQuery, LogRows, LogSpan, ManagedAlarm, PairCounts, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec, SignalCounts,
-    StackResources, State, TopicMessage, VersionPair, Watch, Write,
+    LogQuery, LogRows, LogSpan, ManagedAlarm, PairCounts, Provisioned, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec,
+    SignalCounts, StackResources, State, TopicMessage, VersionPair, Watch, Write,
 };
 
 /// Control calls a second, all together AWS' limit for the account: of these most are for anything,
@@ -118,17 +119,19 @@ pub struct Budget {
 impl Default for Budget {
     /// For rollouts that look every five seconds, as they do where nothing else is said.
     fn default() -> Self {
-        Self::looking_every(DEFAULT_POLL)
+        Self::looking_every(DEFAULT_POLL, 1)
     }
 }
 
 impl Budget {
-    /// For rollouts that look so often.
-    pub fn looking_every(poll: Duration) -> Self {
+    /// For so many rollouts that are to look so often.
+    pub fn looking_every(poll: Duration, concurrent_rollouts: usize) -> Self {
         let [calls, ways_back, alias_reads, alarm_reads] =
             [CALLS, WAYS_BACK, ALIAS_READS, ALARM_READS].map(|rate| RefCell::new(Bucket::new(rate)));
-        let counts = Gatherer::new(COUNTS_EVERY, COUNTS_SERVE, COUNTS_A_READ);
-        let alarms = Gatherer::new(poll, poll, ALARMS_A_READ);
+        let counts = Gatherer::new((COUNTS_EVERY, COUNTS_EVERY), COUNTS_SERVE, COUNTS_A_READ);
+        let alarm_poll = poll.max(shortest_alarm_poll(concurrent_rollouts));
+        let poll = poll.max(shortest_poll(concurrent_rollouts));
+        let alarms = Gatherer::new((alarm_poll, poll), alarm_poll, ALARMS_A_READ);
         let schedule_reads = RefCell::new(Bucket::new(SCHEDULE_READS));
         Self { calls, ways_back, alias_reads, alarm_reads, schedule_reads, versions: None, counts, alarms }
     }
@@ -217,7 +220,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         ListAliases: alias_names(function: &FunctionName) -> Vec<String>;
         GetFunction: code_in_s3(function: &FunctionName, version: Option<Version>) -> Option<String>;
         ListVersionsByFunction: versions(function: &FunctionName) -> Vec<Version>;
-        GetProvisionedConcurrencyConfig: provisioned(subject: &Subject) -> bool;
+        GetProvisionedConcurrencyConfig: provisioned(subject: &Subject) -> Provisioned;
         GetFunctionConcurrency: reserved_concurrency(function: &FunctionName) -> Option<u32>;
         PublishVersion: publish(function: &FunctionName, seen: &Configuration, description: Option<&str>) -> Version;
         UpdateFunctionCode: update_code(function: &FunctionName, code: &Code) -> String;
@@ -298,10 +301,13 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     }
 
     async fn alarms(&self, names: &[String], known: Time) -> Result<Dated<Vec<AlarmSeen>>, CloudError> {
+        let turn = async || self.turn(Call::DescribeAlarms).await;
         let send = async |names: Vec<String>| {
             let mut found = BTreeMap::new();
-            for some in names.chunks(ALARMS_A_READ) {
-                self.turn(Call::DescribeAlarms).await;
+            for (place, some) in names.chunks(ALARMS_A_READ).enumerate() {
+                if place > 0 {
+                    turn().await;
+                }
                 match self.cloud.alarms(some, known).await {
                     Ok(Dated { answer, .. }) => found.extend(answer.into_iter().map(|alarm| (alarm.name.clone(), alarm))),
                     Err(error) => return vec![Err(error); names.len()],
@@ -309,14 +315,14 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
             }
             names.iter().map(|name| Ok(found.get(name).cloned())).collect()
         };
-        let Dated { at, answer } = self.budget.alarms.ask((self.cloud, self.clock), names, known, send).await;
+        let Dated { at, answer } = self.budget.alarms.ask((self.cloud, self.clock), names, known, turn, send).await;
         let alarms = answer.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(Dated { at, answer: alarms.into_iter().flatten().collect() })
     }
 
     async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Result<PairCounts, CloudError>>> {
         let send = async |pairs: Vec<VersionPair>| self.cloud.counts(&pairs).await.answer;
-        self.budget.counts.ask((self.cloud, self.clock), pairs, Time::default(), send).await
+        self.budget.counts.ask((self.cloud, self.clock), pairs, Time::default(), async || {}, send).await
     }
 }
 

@@ -142,6 +142,11 @@ impl Request {
         }
     }
 
+    /// How often its alarms are read while nothing else is looked at: as often as it asks for, where the alias' turn comes more rarely.
+    pub(crate) fn alarm_poll(&self) -> Duration {
+        self.poll.max(shortest_alarm_poll(self.concurrent_rollouts))
+    }
+
     pub(crate) fn plan(&self, id: RolloutId, owner: Owner, began: Time, stable: Option<Version>) -> Plan {
         let watched = !self.alarms.is_empty() || self.analysis.mode == Mode::On || !self.checks.is_empty();
         Plan {
@@ -182,6 +187,12 @@ pub fn shortest_poll(concurrent_rollouts: usize) -> Duration {
     } else {
         Duration::ZERO
     }
+}
+
+/// The shortest time between two reads of the alarms of one of so many rollouts of a process: a read has a hundred of them, and two a second are a
+/// part of what `CloudWatch` answers.
+pub(crate) fn shortest_alarm_poll(concurrent_rollouts: usize) -> Duration {
+    Duration::from_millis(5) * u32::try_from(concurrent_rollouts).unwrap_or(u32::MAX)
 }
 
 /// Reports one package from another: the image's URI, or the hash that AWS will give the code.

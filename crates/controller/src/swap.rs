@@ -9,7 +9,7 @@ use rollout::{Alias, Time};
 
 use crate::backoff::Backoff;
 use crate::manual_command::update_alias;
-use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure, Revision};
+use crate::port::{AliasSnapshot, Clock, Cloud, CloudError, Failure, Provisioned, Revision};
 
 /// What is to be done about an alias as it was read.
 pub(crate) enum Step<E> {
@@ -33,8 +33,11 @@ pub(crate) trait Change {
     /// Rules on what was read. `sent` is what was last tried to be written.
     fn rule(&mut self, now: Time, held: Option<&AliasSnapshot>, sent: Option<&Alias>) -> Step<Self::End>;
 
-    /// Takes over that the alias has no provisioned concurrency: AWS moves nothing, whatever the alias looks like.
-    fn nothing_moves(&mut self) {}
+    /// Takes over that AWS moves no provisioned concurrency now, whatever the alias looks like. Whether there is anything to do but to look
+    /// again: if so, one write is made.
+    fn nothing_moves(&mut self) -> bool {
+        false
+    }
 
     /// The end that a write makes; `again` where it was not the first one.
     fn written(&mut self, alias: Alias, again: bool) -> Self::End;
@@ -55,7 +58,7 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
     tell: &mut dyn FnMut(Time, String),
 ) -> T::End {
     let (mut refused, mut failures, mut sent) = (false, 0, None::<Alias>);
-    let (mut began, mut hopeless, mut moving, mut answered) = (None, None, None, false);
+    let (mut began, mut hopeless, mut moving) = (None, None, None);
     loop {
         let (error, writing) = match cloud.alias(subject).await {
             Ok(held) => match change.rule(cloud.time(), held.as_ref(), sent.as_ref()) {
@@ -68,15 +71,13 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
                 }
                 Step::Wait(why) => {
                     let now = cloud.time();
-                    // A person may have set what looks like it. Where that cannot be read, it is waited for.
-                    let moves = if answered { Ok(true) } else { cloud.provisioned(subject).await };
-                    answered = moves.is_ok();
-                    if moves == Ok(false) {
-                        change.nothing_moves();
-                        continue;
-                    }
                     if now.since(*moving.get_or_insert(now)) >= MOVING {
                         return change.gave_up(why, None);
+                    }
+                    // A person may have set what looks like it. Where that cannot be read, it is waited for.
+                    let still = matches!(cloud.provisioned(subject).await, Ok(Provisioned::None | Provisioned::There));
+                    if still && change.nothing_moves() {
+                        continue;
                     }
                     tell(now, format!("waiting: {why}"));
                     clock.sleep(DEFAULT_POLL).await;
@@ -87,7 +88,10 @@ pub(crate) async fn swap<C: Cloud, K: Clock, T: Change>(
                     let again = sent.replace(alias).is_some();
                     match answer {
                         // The answer is what counts: it may not be what was asked for yet.
-                        Ok(held) if held.alias.is_moving() => continue,
+                        Ok(held) if held.alias.is_moving() => {
+                            clock.sleep(SECOND_LOOK).await;
+                            continue;
+                        }
                         Ok(held) => return change.written(held.alias, again),
                         Err(error) => (error, true),
                     }

@@ -63,6 +63,13 @@ impl Alarms {
         (self.health != Health::Unwatched).then(|| self.tried.map_or_else(Time::default, |tried| tried + plan.poll))
     }
 
+    /// Whether this one, as it was read in between two looks, is in ALARM and was not at the last.
+    pub fn is_news(&self, read: &AlarmSeen) -> bool {
+        let known = |alarm: &AlarmSeen| alarm.name == read.name && alarm.state == AlarmState::Alarm;
+        let is_known = matches!(&self.health, Health::Read { alarms, .. } if alarms.iter().any(known));
+        read.state == AlarmState::Alarm && !is_known && !self.about_another(&read.name, read.since)
+    }
+
     /// Notes that it is tried to read them.
     pub fn on_tried(&mut self, at: Time) {
         self.tried = Some(at);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::simulated::{Simulated, subject};
-use controller::port::{Cloud, Code, Configuration, Failure, Revision, SCHEDULE_GROUP, ScheduleSpec, State, Update};
+use controller::port::{Cloud, Code, Configuration, Failure, Provisioned, Revision, SCHEDULE_GROUP, ScheduleSpec, State, Update};
 use controller::{AlarmRule, GuardExecution};
 use rollout::alias::Target;
 use rollout::health::AlarmState;
@@ -138,10 +138,12 @@ async fn publishing_gives_the_version_and_nothing_new_gives_it_again() {
 async fn provisioned_concurrency_is_there_or_not() {
     let simulated = Simulated::new().await;
     let live = subject("hello:live");
-    assert_eq!(simulated.aws.provisioned(&live).await, Ok(false));
+    assert_eq!(simulated.aws.provisioned(&live).await, Ok(Provisioned::None));
     let put = http::Request::put("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=live");
     somebody(&simulated, put, r#"{"ProvisionedConcurrentExecutions":1}"#).await;
-    assert_eq!(simulated.aws.provisioned(&live).await, Ok(true));
+    assert_eq!(simulated.aws.provisioned(&live).await, Ok(Provisioned::Moving));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(simulated.aws.provisioned(&live).await, Ok(Provisioned::There));
 }
 
 #[tokio::test(start_paused = true)]

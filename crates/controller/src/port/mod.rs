@@ -116,8 +116,8 @@ pub trait Cloud {
     /// Puts code into `$LATEST`; gives the hash of the code that is there now.
     fn update_code(&self, function: &FunctionName, code: &Code) -> impl Future<Output = Answer<String>>;
 
-    /// Whether the alias has provisioned concurrency.
-    fn provisioned(&self, subject: &Subject) -> impl Future<Output = Answer<bool>>;
+    /// Whether the alias has provisioned concurrency, and whether it is where it is to be.
+    fn provisioned(&self, subject: &Subject) -> impl Future<Output = Answer<Provisioned>>;
 
     /// The concurrency that is reserved for the function, and is all that it can have; `None` where none is.
     fn reserved_concurrency(&self, function: &FunctionName) -> impl Future<Output = Answer<Option<u32>>>;

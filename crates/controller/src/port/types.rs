@@ -15,6 +15,17 @@ use super::calls::Call;
 /// The key of the tag that says whose an alarm is.
 pub const TAG: &str = "canaryctl";
 
+/// The provisioned concurrency of an alias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provisioned {
+    /// It has none.
+    None,
+    /// It is where it is to be, or AWS has given up bringing it there.
+    There,
+    /// AWS allocates it: when the alias' version has changed, with weights of its own until that is done.
+    Moving,
+}
+
 /// What a function, or a version of it, is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {

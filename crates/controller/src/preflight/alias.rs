@@ -4,7 +4,7 @@ use rollout::note::{self, TEXT_LIMIT};
 use rollout::plan::Entry;
 
 use super::problem::{Preflight, Problem, unreadable};
-use crate::port::{Cloud, Failure, Write};
+use crate::port::{Cloud, Failure, Provisioned, Write};
 use crate::request::Request;
 
 pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Vec<Problem> {
@@ -76,8 +76,8 @@ pub(crate) async fn provisioned<C: Cloud>(cloud: &C, request: &Request, found: &
         return None;
     }
     match cloud.provisioned(&request.subject).await {
-        Ok(false) => None,
-        Ok(true) => Some(
+        Ok(Provisioned::None) => None,
+        Ok(Provisioned::There | Provisioned::Moving) => Some(
             Problem::new(format!(
                 "{} has provisioned concurrency: AWS sets weights of its own on it, and may refuse those of a rollout",
                 request.subject
