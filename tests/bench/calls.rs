@@ -127,7 +127,7 @@ fn tell(many: usize) {
     let Cost { poll, calls, busiest, weighted, ended } = cost(many);
     let a_minute = |calls: usize| f64::from(u32::try_from(calls).unwrap()) / f64::from(u32::try_from(MINUTES).unwrap());
     let shown: Vec<String> = calls.iter().map(|(name, calls)| format!("{name} {:.1}", a_minute(*calls))).collect();
-    println!("{many:>5} functions, a look every {} s: {}", poll.as_secs_f64(), shown.join(", "));
+    println!("{many:>5} functions, an alias is read every {} s: {}", poll.as_secs_f64(), shown.join(", "));
     let (weighted, ended) = (weighted.as_secs(), ended.as_secs());
     println!(
         "      at most {busiest} calls of Lambda in ten seconds; all at 10% after {weighted} s, all promoted after {ended} s"

@@ -36,6 +36,7 @@ fn notes() -> Vec<Row> {
         (note("bake 41>42 t=towpnp s=towpr0 d=towpvo l=towpwz m=1"), "41", Some(("42", 1.0))),
         (note("bake 41>42 t=towpnp s=towpr0 d=towpvo l=towpwz"), "42", None),
         (note("post 41>42 t=towpnp s=towpr0 l=towpvo k=2.towq00 p=7 h=0000000f m=1 x=1a"), "41", Some(("42", 1.0))),
+        (note("post 41>42 t=towpnp s=towpr0 l=towpvo k=1.0towq00"), "41", Some(("42", 1.0))),
         (note("post ->42 t=towpnp s=towpr0 l=towpvo k=1.towq00"), "42", None),
         (note("shift 41>42 2.5% 3/10 t=towpnp s=towpr0 d=towpso u=towq00.b b=towpr5 a=1o w=2s"), "41", Some(("42", 0.025))),
         (note("shift 41>42 2.5% 3/10 t=towpnp s=towpr0 d=towpso l=1 u=towq00.b b=towpr5 a=1o w=2s"), "41", Some(("42", 0.025))),

@@ -480,7 +480,8 @@ pub(crate) fn deserved(record: &Record, _: &[Change<'_>]) -> Finding {
         (Some(Trouble::Rejected), ..) => code == 3,
         (_, true, _, false) | (_, false, true, false) => code == 11,
         (_, false, false, false) => code == 0,
-        (Some(_), _, _, true) => matches!(code, 0 | 3 | 10),
+        // An alarm turns red when all is over, too.
+        (Some(_), pre, post, true) => matches!(code, 0 | 3 | 10) || code == 11 && (pre || post),
         (None, _, _, true) => matches!(code, 0 | 3 | 10 | 11),
     };
     ensure(worse || unseen || right, || format!("it ended with {code}"))?;

@@ -173,7 +173,9 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
                 return Box::pin(self.finish(&outcome, &round.seen)).await;
             }
             if let Some(next) = self.turn_over(&round) {
-                if self.io.request.turn == Some(Turn::Begin) {
+                // What is final has nothing to be handed over: whoever drives the others sees it.
+                let is_final = round.seen.alias.as_ref().and_then(Alias::note).is_some_and(|note| note.phase.is_terminal());
+                if self.io.request.turn == Some(Turn::Begin) && !is_final {
                     Box::pin(self.hand_over(&round.seen)).await;
                     before = Some(round);
                     continue;

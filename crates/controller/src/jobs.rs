@@ -31,8 +31,8 @@ pub(crate) struct Jobs<'a> {
     asked: Option<Announced>,
     hook: Hook,
     asking: Option<Job<'a, Result<Heard, String>>>,
-    /// The attempts that this process has tried to announce: each may have landed, whatever was answered.
-    announcing: Vec<HookAttempt>,
+    /// The attempts that this process has announced, or may have: its write was not answered.
+    announced: Vec<HookAttempt>,
     /// The resource and the tag in which the hook that was last asked may report.
     report_to: Option<(String, String)>,
     pub(crate) probe: Probe,
@@ -51,7 +51,7 @@ impl<'a> Jobs<'a> {
             asked: None,
             hook: Hook::NotInvoked,
             asking: None,
-            announcing: Vec::new(),
+            announced: Vec::new(),
             report_to: None,
             probe: Probe::NotSent,
             probing: None,
@@ -64,21 +64,27 @@ impl<'a> Jobs<'a> {
 
     /// How the hook is doing that the alias announces.
     pub(crate) fn hook(&self, plan: &Plan, memory: &Memory) -> Hook {
-        if self.asked == announced(plan, memory) { self.hook.clone() } else { Hook::NotInvoked }
+        match memory.note(plan).and_then(|note| note.hook) {
+            Some(HookAttempt { passed: true, .. }) => Hook::Succeeded,
+            _ if self.asked == announced(plan, memory) => self.hook.clone(),
+            _ => Hook::NotInvoked,
+        }
     }
 
-    /// Notes which attempt this process tries to announce.
-    pub(crate) fn announce(&mut self, attempt: Option<HookAttempt>) {
-        self.announcing.extend(attempt);
+    /// Notes which attempt this process has announced, or may have.
+    pub(crate) fn announced(&mut self, attempt: Option<HookAttempt>) {
+        self.announced.extend(attempt);
     }
 
     /// Whether an attempt that the alias announces is for another process to hear of, or for none: this one neither announced it nor
     /// waits for its answer.
     pub(crate) fn is_unheard(&self, which: Announced, attempt: Option<HookAttempt>) -> bool {
-        if self.asked == Some(which) {
+        if attempt.is_some_and(|attempt| attempt.passed) {
+            false
+        } else if self.asked == Some(which) {
             self.asking.is_none() && matches!(self.hook, Hook::Running(_))
         } else {
-            attempt.is_some_and(|attempt| !self.announcing.contains(&attempt))
+            attempt.is_some_and(|attempt| !self.announced.contains(&attempt))
         }
     }
 
@@ -195,12 +201,12 @@ mod tests {
     #[test]
     fn whichever_announcement_of_its_own_has_landed_is_its_own() {
         let which = (HookPhase::PostTraffic, 1, Time::from_secs(1_000));
-        let attempt = |deadline| Some(HookAttempt { number: 1, deadline: Time::from_secs(deadline) });
+        let attempt = |deadline| Some(HookAttempt { number: 1, deadline: Time::from_secs(deadline), passed: false });
         let mut jobs = Jobs::new();
         assert!(jobs.is_unheard(which, attempt(4_600)), "another turn's");
-        // The answer to the first was lost, and the second, a moment later, found that something had changed.
-        jobs.announce(attempt(4_600));
-        jobs.announce(attempt(4_601));
+        // Neither was answered.
+        jobs.announced(attempt(4_600));
+        jobs.announced(attempt(4_601));
         assert!(!jobs.is_unheard(which, attempt(4_600)));
         assert!(!jobs.is_unheard(which, attempt(4_601)));
         assert!(jobs.is_unheard(which, attempt(4_602)));

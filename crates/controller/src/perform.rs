@@ -60,15 +60,19 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     }
 
     async fn write(&mut self, action: &Action, alias: &Alias, held: &AliasSnapshot) {
-        if matches!(action, Action::AnnouncePreHook | Action::AnnounceStepHook | Action::AnnouncePostHook | Action::TakeOver) {
-            self.jobs.announce(alias.note().and_then(|note| note.hook));
-        }
         // Whoever insists is told that nobody knows; nothing less cuts a write off.
         let answer = tokio::select! {
             biased;
             answer = self.io.cloud.update_alias(&self.io.request.subject, alias, &held.revision) => answer,
             () = wait_for_signal(self.io.interrupt.clone(), Interrupt::AtOnce) => Err(cut_off()),
         };
+        let announces =
+            matches!(action, Action::AnnouncePreHook | Action::AnnounceStepHook | Action::AnnouncePostHook | Action::TakeOver);
+        // What AWS has refused is another turn's, if the alias announces the same.
+        let may_stand = answer.as_ref().map_or_else(|error| error.failure == Failure::Unanswered, |_| true);
+        if announces && may_stand {
+            self.jobs.announced(alias.note().and_then(|note| note.hook));
+        }
         self.written(action, answer).await;
     }
 

@@ -60,7 +60,7 @@ fn comparing(mode: Mode, min_requests: u64, on_low_traffic: OnLowTraffic) -> Pol
 fn notes(plan: &Plan) -> Vec<Note> {
     let due = Some(BEGUN + Duration::from_mins(1));
     let note = |phase| Note { due, plan: None, ..noted(plan, phase) };
-    let hook = Some(HookAttempt { number: 1, deadline: BEGUN + Duration::from_mins(16) });
+    let hook = Some(HookAttempt::new(1, BEGUN + Duration::from_mins(16)));
     let phases = [
         note(Phase::Pre),
         note(Phase::Shift { weight: points(1000), step: 1, steps: 10 }),

@@ -84,7 +84,7 @@ fn notes(plan: &Plan) -> Vec<Option<Note>> {
     let c = Some(version(42));
     let shift =
         |weight, step| Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Shift { weight, step, steps: 10 }, c) };
-    let hook = Some(HookAttempt { number: 1, deadline: BEGUN + Duration::from_mins(16) });
+    let hook = Some(HookAttempt::new(1, BEGUN + Duration::from_mins(16)));
     let bake = Note { due: Some(BEGUN + Duration::from_mins(1)), ..note(Phase::Bake, c) };
     let pause = Pause { until: BEGUN + Duration::from_mins(16), then: AfterPause::Resume, gate: false };
     let mine = [

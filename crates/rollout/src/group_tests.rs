@@ -10,10 +10,12 @@ use crate::alias::{Alias, AliasState, Target, alias_state};
 use crate::decide::{Action, Reason, decide};
 use crate::decide_tests::{BEGUN, TEXT, healths, nothing_but, plan, points, version};
 use crate::group::{Left, Member, Others, RollbackTrigger, Stage, Tally, member};
-use crate::note::{AfterPause, Note, Owner, Pause, Phase, write_description};
-use crate::observation::{Candidate, Observation, Readiness};
+use crate::note::{AfterPause, HookAttempt, Note, Owner, Pause, Phase, write_description};
+use crate::observation::{Candidate, Hook, Observation, Readiness};
 use crate::plan::{Entry, OnInterrupt, Plan};
 use crate::policy::Policy;
+use crate::turn::{Turn, detached_owner};
+use crate::write::desired;
 use crate::{Cause, Outcome, Schedule, Time};
 
 /// Two steps, and a minute to each.
@@ -319,6 +321,58 @@ fn what_another_process_gave_back_is_lost_to_a_group() {
     for (note, claimed, company) in [(&theirs, false, false), (&theirs, true, true), (&last, true, true)] {
         assert_eq!(ended(note, claimed, company), Action::Finish(Outcome::Unchanged), "{claimed} {company}");
     }
+}
+
+/// Of two turns at once each may have heard of other members' hooks, and both would wait for an hour. So what is heard is written down, once,
+/// and then no process has to stay for it.
+#[test]
+fn a_hook_that_has_succeeded_is_written_down_where_turns_wait_for_the_others() {
+    let plan = Plan { post_hook: Some("post".to_owned()), ..group_plan(OnInterrupt::RollBack) };
+    let detached = Plan { owner: detached_owner(plan.id), ..plan.clone() };
+    let (health, now) = (healths(BEGUN + Duration::from_secs(90)).remove(0), BEGUN + Duration::from_secs(90));
+    let waits = |plan: &Plan, attempt: HookAttempt, hook: Hook| {
+        let alias = as_noted(&Note { hook: Some(attempt), due: None, ..note(plan, Phase::Post) });
+        let company = [("a", Member::UNKNOWN, now), ("b", Member { at: FULL, ready: FULL, ..Member::UNKNOWN }, now)];
+        let others = Some(others(&company, 0, plan, now));
+        let (health, known) = (health.clone(), nothing_but(Some(alias)));
+        Observation { now, hook, health, others, ..known }
+    };
+    let asked = HookAttempt::new(1, BEGUN + Duration::from_hours(1));
+    let passed = HookAttempt { passed: true, ..asked };
+    let is_wait = |action: &Action| matches!(action, Action::Wait { why: Reason::SharedDegradation { .. }, .. });
+
+    let heard = waits(&detached, asked, Hook::Succeeded);
+    assert_eq!(decide(&detached, &heard), Action::Renew);
+    let written = desired(&detached, &heard, &Action::Renew).unwrap();
+    assert_eq!(written.note().unwrap().hook, Some(passed));
+    // Any other turn reads it, and nobody writes it again or stays for it.
+    let read = waits(&detached, passed, Hook::Succeeded);
+    let action = decide(&detached, &read);
+    assert!(is_wait(&action), "{action:?}");
+    assert!(Turn::Tick(Duration::ZERO).ends(&detached, &read, &action, now).is_some());
+    assert_eq!(Turn::Tick(Duration::ZERO).ends(&detached, &heard, &action, now), None, "what nobody else knows is stayed for");
+    // A process that stays asks all of them itself.
+    assert!(is_wait(&decide(&plan, &waits(&plan, asked, Hook::Succeeded))));
+    // Whoever takes it over need not ask again.
+    let theirs = waits(&plan, passed, Hook::NotInvoked);
+    let taken = desired(&Plan { owner: Owner::from_random(3), ..plan.clone() }, &theirs, &Action::TakeOver).unwrap();
+    assert_eq!(taken.note().unwrap().hook, Some(passed));
+    // By another plan it is asked again.
+    let replanned = Plan { post_hook: Some("another".to_owned()), owner: Owner::from_random(3), ..plan.clone() };
+    let taken = desired(&replanned, &theirs, &Action::TakeOver).unwrap();
+    assert_eq!(taken.note().unwrap().hook.map(|hook| (hook.number, hook.passed)), Some((2, false)));
+}
+
+/// The one of a group that was final before the others were left to turns leaves as they do.
+#[test]
+fn what_is_final_does_not_stay_for_those_that_turns_drive() {
+    let plan = group_plan(OnInterrupt::RollBack);
+    let end = as_noted(&note(&plan, Phase::Promoted));
+    let company = [("a", Member::UNKNOWN, BEGUN), ("b", Member { at: FULL, ready: Stage::Final, ..Member::UNKNOWN }, BEGUN)];
+    let seen = Observation { others: Some(others(&company, 0, &plan, BEGUN)), ..nothing_but(Some(end)) };
+    let action = decide(&plan, &seen);
+    assert!(matches!(action, Action::Wait { .. }), "{action:?}");
+    assert!(Turn::Begin.ends(&plan, &seen, &action, BEGUN).is_some());
 }
 
 /// Its cause, not the one it passed on, and the process that lost a claim only where nobody rolled back.

@@ -198,8 +198,11 @@ fn about_hook(plan: &Plan, earlier: Option<&Observation>, now: &Observation) -> 
     if earlier.is_some_and(|earlier| earlier.hook == now.hook) {
         return None;
     }
+    let passed = note.as_ref().and_then(|note| note.hook).is_some_and(|attempt| attempt.passed);
     match &now.hook {
         Hook::NotInvoked => None,
+        // An earlier turn has told.
+        Hook::Succeeded if earlier.is_none() && passed => None,
         Hook::Running(_) => {
             let attempt = note.and_then(|note| note.hook).map_or(1, |attempt| attempt.number);
             Some(EventKind::HookStarted { hook, name, attempt })

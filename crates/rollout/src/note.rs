@@ -4,12 +4,11 @@
 //! [canaryctl/1 7f3ac2e1 k4q9 shift 41>42 30% 3/10 t=towpnp s=towpr0 d=towpso l=towpvo h=9a41c07e x=39h]
 //! ```
 //!
-//! Rollout id and owner token stand at the same places in every version of the format, so that a later format can at least be
-//! recognised. Then the phase, `stable>candidate` (`-` where there is none yet), in phase `shift` the weight and the step, in phase
-//! `back` the cause, and fields `key=value`: `t` begun, `s` in force since (a `0` before it: its gate was approved), `d` next change due, `l` lease, `u` paused until
-//! (`r` or `b` behind it: then resume, or roll back; a `0` before it: a gate of the schedule), `b` blind since, `k` hook attempt and deadline, `a` how long suspicions
-//! have held the rollout up, `w` how much longer this step lasts for lack of invocations, `p` what stable replaced, `h` the plan's
-//! hash, `m` that a person gave the candidate all traffic, `x` rejected versions with the letter of their cause. Times are seconds, in base 36.
+//! Rollout id and owner token stand at the same places in every version of the format, so that a later one can be recognised. Then the phase, `stable>candidate` (`-`
+//! where there is none yet), in phase `shift` the weight and the step, in phase `back` the cause, and fields: `t` begun, `s` in force since (after a `0`: its gate was
+//! approved), `d` next change due, `l` lease, `u` paused until (`r`, `b`: then resume, roll back; after a `0`: a gate), `b` blind since, `k` hook attempt and deadline
+//! (after a `0`: it has succeeded), `a` how long suspicions have held it up, `w` how much longer this step lasts for lack of invocations, `p` what stable replaced, `h`
+//! the plan's hash, `m` that a person gave the candidate all traffic, `x` rejected versions with the letter of their cause. Times: seconds, in base 36.
 //!
 //! The codec does not judge: whether a note fits the alias it stands on is the standing's business.
 
@@ -180,6 +179,15 @@ pub struct HookAttempt {
     pub number: u8,
     /// When it counts as failed.
     pub deadline: Time,
+    /// Whether it has succeeded: of several turns of a group at once, each hears of its own askings only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed: bool,
+}
+
+impl HookAttempt {
+    pub(crate) const fn new(number: u8, deadline: Time) -> Self {
+        Self { number, deadline, passed: false }
+    }
 }
 
 /// A version that was found bad.
@@ -342,7 +350,7 @@ impl fmt::Display for Note {
             ('l', time(self.lease)),
             ('u', self.pause.map(|pause| format!("{}{}.{}", zero(pause.gate), seconds(pause.until), then(pause.then)))),
             ('b', time(self.blind)),
-            ('k', self.hook.map(|hook| format!("{}.{}", hook.number, seconds(hook.deadline)))),
+            ('k', self.hook.map(|hook| format!("{}.{}{}", hook.number, zero(hook.passed), seconds(hook.deadline)))),
             ('a', span(self.held)),
             ('w', span(self.waited)),
             ('p', self.previous.map(|version| version.to_string())),
@@ -416,7 +424,7 @@ fn read_field(note: &mut Note, key: &str, value: &str) -> Option<()> {
         "k" => {
             let (number, deadline) = value.split_once('.')?;
             let number = Some(number).filter(|number| plain_digits(number))?.parse().ok()?;
-            note.hook = Some(HookAttempt { number, deadline: time(deadline)? });
+            note.hook = Some(HookAttempt { number, deadline: time(deadline)?, passed: deadline.starts_with('0') });
         }
         "a" => note.held = Duration::from_secs(from_base36(value).filter(|held| *held > 0)?),
         "w" => note.waited = Duration::from_secs(from_base36(value).filter(|waited| *waited > 0)?),

@@ -117,14 +117,14 @@ prop_compose! {
         (stable, candidate, previous) in (proptest::option::of(any_version()), any_version(), proptest::option::of(any_version())),
         (started_at, since, due, lease, blind) in (any_time(), any_time(), proptest::option::of(any_time()), proptest::option::of(any_time()), proptest::option::of(any_time())),
         pause in proptest::option::of((any_time(), any::<bool>(), any::<bool>())),
-        hook in proptest::option::of((1..=9u8, any_time())),
+        hook in proptest::option::of((1..=9u8, any_time(), any::<bool>())),
         (held, waited, promoted_manually, approved) in (0..600u64, 0..7200u64, any::<bool>(), any::<bool>()),
         rejected in proptest::collection::vec((any_version(), proptest::sample::select(vec![Cause::Alarm, Cause::Hand, Cause::PostHook])), 0..=3),
     ) -> Note {
         Note {
             id: RolloutId(id), owner: Owner::from_random(owner), phase, stable, candidate: Some(candidate), started_at, since, due, lease,
             pause: pause.map(|(until, back, gate)| Pause { until, then: if back { AfterPause::RollBack } else { AfterPause::Resume }, gate }),
-            blind, hook: hook.map(|(number, deadline)| HookAttempt { number, deadline }),
+            blind, hook: hook.map(|(number, deadline, passed)| HookAttempt { number, deadline, passed }),
             held: Duration::from_secs(held), waited: Duration::from_secs(waited), previous, plan: plan.map(PlanHash), promoted_manually, approved,
             rejected: rejected.into_iter().map(|(version, cause)| Rejected { version, cause }).collect(),
         }

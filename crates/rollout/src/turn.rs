@@ -39,11 +39,13 @@ impl Turn {
     pub fn ends(self, plan: &Plan, seen: &Observation, action: &Action, began: Time) -> Option<Next> {
         let Action::Wait { until, why } = action else { return None };
         let in_hand = match self {
-            Self::Begin => !noted(plan, seen)?.phase.share().is_zero(),
+            // What is final waits for the others of its group, who may have been left to turns already.
+            Self::Begin => noted(plan, seen).is_some_and(|note| note.phase.is_terminal() || !note.phase.share().is_zero()),
             Self::Tick(lasts) => seen.now + plan.poll.min(until.since(seen.now)) > began + lasts,
         };
-        // That a hook has succeeded is known to this process alone, until it acts on it: of several, once those of the others have, too.
-        let knows = seen.hook == Hook::Succeeded;
+        // That a hook has succeeded is known to this process alone, until it acts on it, or the note says so.
+        let said = noted(plan, seen).and_then(|note| note.hook).is_some_and(|hook| hook.passed);
+        let knows = seen.hook == Hook::Succeeded && !said;
         (in_hand && !knows && !momentary(why)).then(|| Next { until: *until, waits_for: waiting_for(why) })
     }
 }

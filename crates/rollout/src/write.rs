@@ -9,7 +9,7 @@ use crate::alias::{Alias, AliasState, Audience, Target, alias_state};
 use crate::decide::unnamed;
 use crate::health::HoldReason;
 use crate::note::{self, AfterPause, HookAttempt, Note, NoteParse, Owner, Pause, Phase, REJECTED_KEPT, Rejected, RolloutId};
-use crate::observation::Observation;
+use crate::observation::{Hook, Observation};
 use crate::plan::{Plan, Source};
 use crate::timing::{LANDED, LEASE, PAUSE};
 use crate::turn::detached_owner;
@@ -40,12 +40,7 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::AnnouncePostHook => announce(plan, seen, alias, &Note { phase: Phase::Post, ..note }),
         Action::AnnounceStepHook => {
             let number = note.hook.map_or(1, |hook| hook.number.saturating_add(1));
-            renoted(
-                plan,
-                seen,
-                alias,
-                Note { hook: Some(HookAttempt { number, deadline: hook_deadline(plan, seen.now) }), ..note },
-            )
+            renoted(plan, seen, alias, Note { hook: Some(HookAttempt::new(number, hook_deadline(plan, seen.now))), ..note })
         }
         Action::Shift { step, since, .. } => shift(plan, seen, alias, note, *step, *since),
         Action::Postpone(since) => {
@@ -68,7 +63,10 @@ pub fn desired(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias
         Action::Supersede => claim_over(plan, seen, alias, &note),
         Action::GoBlind => renoted(plan, seen, alias, Note { blind: Some(seen.now), ..note }),
         Action::SeeAgain => renoted(plan, seen, alias, Note { blind: None, ..note }),
-        Action::Renew => renoted(plan, seen, alias, named(plan, seen, note)),
+        Action::Renew => {
+            let hook = note.hook.map(|hook| HookAttempt { passed: hook.passed || seen.hook == Hook::Succeeded, ..hook });
+            renoted(plan, seen, alias, named(plan, seen, Note { hook, ..note }))
+        }
         Action::Release => with_note(alias, &Note { lease: None, ..note }),
         Action::Promote(_) => promote(plan, seen, alias, &note),
         Action::RollBack(cause) => Some(back(seen.now, alias, &note, plan.owner, candidate, *cause)),
@@ -132,9 +130,10 @@ fn claim(plan: &Plan, seen: &Observation, alias: &Alias, found: &AliasState) -> 
 
 /// The same rollout in new hands. A hook that was announced may have run and its answer be lost: it is announced once more.
 fn take_over(plan: &Plan, seen: &Observation, alias: &Alias, note: Note) -> Option<Alias> {
-    let hook =
-        note.hook.map(|hook| HookAttempt { number: hook.number.saturating_add(1), deadline: hook_deadline(plan, seen.now) });
+    let again = |hook: HookAttempt| HookAttempt::new(hook.number.saturating_add(1), hook_deadline(plan, seen.now));
     let replanned = note.plan != Some(plan.hash());
+    // By another plan it may be another hook.
+    let hook = note.hook.map(|hook| if hook.passed && !replanned { hook } else { again(hook) });
     // Its write may have landed late, and nobody is left who saw that: longer than planned, never shorter.
     let began = (note.since + LANDED).min(seen.now.ceil_to_second()).max(note.since);
     let (phase, due) = match note.phase {
@@ -188,7 +187,7 @@ fn create(plan: &Plan, seen: &Observation, action: &Action) -> Option<Alias> {
     if phase == Phase::Promoted {
         note = terminal(note, seen.now);
     } else {
-        note.hook = Some(HookAttempt { number: 1, deadline: hook_deadline(plan, seen.now) });
+        note.hook = Some(HookAttempt::new(1, hook_deadline(plan, seen.now)));
     }
     let alias = Alias { target: Target::Version(candidate), weights: Vec::new(), description: String::new() };
     with_note(&alias, &note)
@@ -203,7 +202,7 @@ fn announce(plan: &Plan, seen: &Observation, alias: &Alias, note: &Note) -> Opti
         Some(hook) if alias_state(alias).note().is_some_and(|noted| noted.phase == note.phase) => hook.number.saturating_add(1),
         Some(_) | None => 1,
     };
-    let hook = Some(HookAttempt { number, deadline: hook_deadline(plan, seen.now) });
+    let hook = Some(HookAttempt::new(number, hook_deadline(plan, seen.now)));
     let since = seen.now.ceil_to_second();
     let (rejected, waited) = (without_candidate(plan, note), Duration::ZERO);
     renoted(plan, seen, alias, Note { since, due: None, waited, hook, rejected, ..note.clone() })

@@ -46,7 +46,7 @@ fn watched(reads: &[(u64, Option<Alias>)]) -> (String, Vec<Event>) {
 
 #[test]
 fn a_whole_rollout() {
-    let hook = HookAttempt { number: 1, deadline: at(600) };
+    let hook = HookAttempt { number: 1, deadline: at(600), passed: false };
     let pause = Pause { until: at(600), then: AfterPause::Resume, gate: false };
     let first = alias(shift(10, 1), 8, |_| {});
     let reads = [

@@ -16,10 +16,11 @@ use crate::action::{Action, Reason, look_again, wait};
 use crate::alias::alias_state;
 use crate::health::Pass;
 use crate::note::{AfterPause, Note, Phase};
-use crate::observation::{Certainty, Observation};
+use crate::observation::{Certainty, Hook, Observation};
 use crate::plan::{OnInterrupt, Plan};
 use crate::position::{Position, position};
-use crate::{Cause, Outcome, ReasonKind};
+use crate::turn::detached_owner;
+use crate::{Alias, Cause, Outcome, ReasonKind};
 
 /// What this member shows the others after a round.
 pub fn member(plan: &Plan, seen: &Observation, action: &Action) -> Member {
@@ -237,8 +238,18 @@ fn leased(seen: &Observation) -> bool {
 }
 
 fn waiting(plan: &Plan, seen: &Observation, others: &Others, stage: Stage) -> Action {
+    if heard_alone(plan, seen) {
+        return Action::Renew;
+    }
     let why = Reason::SharedDegradation { stage, last: others.last.clone() };
     wait(seen, seen.now + plan.poll, why)
+}
+
+/// Whether a hook has succeeded that the note does not say so of, of a group that turns drive: two of them at once would wait for each other.
+fn heard_alone(plan: &Plan, seen: &Observation) -> bool {
+    let note = seen.alias.as_ref().and_then(Alias::note);
+    let by_turns = note.filter(|note| note.id == plan.id && note.owner == detached_owner(plan.id));
+    by_turns.and_then(|note| note.hook).is_some_and(|hook| !hook.passed) && seen.hook == Hook::Succeeded
 }
 
 /// The exit code of a group, from each member's own and its reason's kind; `left` says who left, the first one first.
