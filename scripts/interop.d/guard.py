@@ -3,8 +3,8 @@
 First its expressions, by JSONata's own test-driven port to Python, on every note of `guard-notes.json`, which a test of the project writes
 from its codec. Then all of it, by the emulator's Step Functions, on aliases of its Lambda. Then the template, by cfn-lint.
 
-What the emulator does otherwise than AWS, and what is therefore not asked of it: it does not compare `RevisionId`, so that a write on a
-revision that somebody replaced is not refused here. The project's own scenarios have that.
+What older versions of the emulator do otherwise than AWS, and what is therefore not asked of it: they do not compare `RevisionId`, so that
+a write on a revision that somebody replaced is not refused. The project's own scenarios have that.
 """
 
 import json

@@ -1,8 +1,8 @@
 """A rollout's life on an emulator that nobody here wrote. Arguments: the canaryctl to check, and the emulator's command.
 
 What the emulator does otherwise than AWS, and what is therefore not asked of it:
-- It does not compare `RevisionId`: of several writers the last one wins. Of three rollouts at once only the end is checked: all
-  traffic is on one version, and no process hangs or crashes.
+- Older versions of it do not compare `RevisionId`: of several writers the last one wins. Of three rollouts at once only the end is
+  checked: all traffic is on one version, and no process hangs or crashes.
 - It evaluates no alarms: their states are set.
 - It counts no invocations by version: nothing is compared (`--analysis off`).
 """

@@ -83,7 +83,7 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
             seen.iter().any(|change| change.noted.as_ref().filter(about).is_some_and(|note| fits(change, note)))
         };
         // A stack deploy may have moved it on after it was brought back.
-        let stack = seen.iter().any(|change| change.call.caller == "STACK");
+        let stack = changes.iter().any(|change| change.call.at <= at && change.call.caller == "STACK");
         let back = |change: &Change<'_>, note: &Note| {
             // A first version has nothing to go back to.
             let safe = change.after.version == note.stable
@@ -100,7 +100,8 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
             |change: &&Change<'_>| change.after.weights.is_empty() && change.noted.as_ref().is_none_or(|note| !note.is_live());
         let given_back = record.story.many > 1 && code == 10 && seen.iter().any(given_back);
         // A first deployment that fails before it has made the alias.
-        let unmade = record.story.scene.first && !changes.iter().any(|change| change.call.at <= at);
+        let looked = last_look(record, run, at);
+        let unmade = record.story.scene.first && !changes.iter().any(|change| change.call.at <= looked);
         // A claim that AWS did not take for so long has moved nothing, whether it lands or not.
         let claimed_only = mine.iter().all(|change| change.after.weights.is_empty());
         let unclaimed = code == 1 && claimed_only && refused_for_long(record, member, run, at);
@@ -297,7 +298,8 @@ pub(crate) fn said(record: &Record, member: usize, changes: &[Change<'_>]) -> Fi
         let seen: Vec<&Change<'_>> = in_view(record, run, changes, at);
         let whole =
             |change: &&&Change<'_>| change.after.weights.is_empty() && left.said == format!("100% on {}", change.after.version);
-        let unmade = !changes.iter().any(|change| change.call.at <= at);
+        let looked = last_look(record, run, at);
+        let unmade = !changes.iter().any(|change| change.call.at <= looked);
         let right = unmade || seen.iter().any(|change| whole(&change)) || stopped_forward(record, run, left.code);
         ensure(right, || format!("{} ended at {:.3} and said {left:?}", run.caller, record.seconds(at)))?;
     }
@@ -323,7 +325,10 @@ pub(crate) fn refused(record: &Record, changes: &[Change<'_>]) -> Finding {
         // One that changes nothing but the revision makes sure that no late claim lands.
         let mine: Vec<_> = wrote(changes, run).into_iter().filter(|change| change.call.at <= at && change.changed()).collect();
         // A claim that found a rejected version was taken back again: then nothing is left of it.
-        let undone = mine.last().is_none_or(|last| last.noted.as_ref().is_some_and(|note| !note.is_live()));
+        let others_since = |last: &Change<'_>| {
+            changes.iter().any(|change| change.call.caller != run.caller && (last.call.at..=at).contains(&change.call.at))
+        };
+        let undone = mine.last().is_none_or(|last| last.noted.as_ref().is_some_and(|note| !note.is_live()) || others_since(last));
         let moved = mine.iter().any(|change| change.raised() || change.before.version != change.after.version);
         let asked = |call: &&CallRecord| call.caller == run.caller && call.operation == "Invoke" && call.status == 200;
         // Where there is no alias yet, nothing can be claimed before the hook is asked.

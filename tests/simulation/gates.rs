@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sim::Time;
+use sim::{Effect, Time};
 
 use crate::checks::{Finding, ensure, raises};
 use crate::note::Note;
@@ -33,6 +33,7 @@ pub(crate) fn paused(record: &Record, _: usize, changes: &[Change<'_>]) -> Findi
 /// of an approval where one was approved before the last of them ended.
 pub(crate) fn ended(record: &Record, changes: &[Change<'_>]) -> Finding {
     let mut approved: Vec<(&str, f64)> = Vec::new();
+    let misdated = record.story.weather.iter().any(|weather| matches!(weather.effect, Effect::Dated(_)));
     for change in changes {
         let (Some(before), Some(after)) = (&change.noted_before, &change.noted) else { continue };
         let Some(end) = gate(before).filter(|_| before.id == after.id) else { continue };
@@ -49,7 +50,7 @@ pub(crate) fn ended(record: &Record, changes: &[Change<'_>]) -> Finding {
         }
         let opened = after.is_live() && gate(after).is_none();
         // A process whose first answers all had the same wrong date goes on by that.
-        let in_time = change.sent + OFF >= end || end.since(change.sent) > Duration::from_hours(24);
+        let in_time = change.sent + OFF >= end || misdated;
         ensure(!opened || in_time || approved.contains(&here), || record.shown(change))?;
         // Weights that somebody cleared are back without an approval too.
         let unapproved = after.phase == "back" && after.cause == "hand" && change.by(Role::Rollout) && change.away().0 > 0.0;

@@ -1,5 +1,6 @@
 //! Which configuration file is used? Looks into a folder, and reads the file. The only module in this crate that reads from a disk.
 
+use std::fs::DirEntry;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::SystemTime;
@@ -354,7 +355,10 @@ fn load(path: &Path, name: &str) -> Result<Option<Loaded>, Problems> {
 /// The names of the files in a folder, in order; none where it cannot be read.
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    let files = entries.into_iter().flatten().filter_map(Result::ok).filter(|entry| entry.path().is_file());
+    // What a link leads to is looked at, and nothing else: a folder can have thousands of files.
+    let is_file =
+        |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_symlink() && entry.path().is_file());
+    let files = entries.into_iter().flatten().filter_map(Result::ok).filter(is_file);
     let mut names: Vec<String> = files.take(MOST_NAMES).filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     names
