@@ -135,7 +135,7 @@ async fn reads_of_a_function() {
     wire.aws.configuration(&function, Some(version(2))).await.unwrap();
     let path = "/2015-03-31/functions/hello/configuration";
     assert_eq!(wire.sent(), [read(path), read(&format!("{path}?Qualifier=2"))]);
-    assert_eq!(wire.aws.provisioned(&live()).await, Ok(Provisioned::There));
+    assert_eq!(wire.aws.provisioned(&live()).await, Ok(Provisioned::None));
     assert_eq!(wire.sent(), [read("/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=live")]);
     wire.aws.tags(arn).await.unwrap();
     let sent = wire.sent();

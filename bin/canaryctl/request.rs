@@ -21,6 +21,7 @@ use crate::cli::values::{self, Alarm as Typed};
 use crate::error::Failure;
 use crate::notify;
 use crate::target::resolve::{Located, resource};
+use crate::ui::print::print_note;
 
 /// Builds the request from the command line and the configuration file. Logical ids are looked up in the stack.
 pub(crate) async fn request(args: &Rollout, located: &Located) -> Result<Request, Failure> {
@@ -137,7 +138,12 @@ fn schedule(args: &Rollout, located: &Located) -> Result<Schedule, Failure> {
     }
     let of_file = || said.and_then(|said| said.schedule.as_ref()).map(|at| at.value.clone());
     let of_scenario = || located.defaults().and_then(|scenario| scenario.schedule.parse().ok());
-    args.schedule.clone().or_else(of_file).or_else(of_scenario).ok_or_else(|| {
+    let otherwise = || {
+        let schedule = args.otherwise.clone()?;
+        print_note(args.common.output, &format!("schedule   {schedule}, because none is given; `--type` names yours\n"));
+        Some(schedule)
+    };
+    args.schedule.clone().or_else(of_file).or_else(of_scenario).or_else(otherwise).ok_or_else(|| {
         let file = match (said, &located.not_in_file) {
             (Some(said), _) => format!(" for `{}`: {} has none", said.key.value, said.key.place.file),
             (None, Some(problem)) => format!(": {problem}"),

@@ -194,19 +194,20 @@ fn what_cannot_be_written_changes_no_outcome_and_is_said_once() {
     // A name that leads to a disk that is full.
     let full = folder.0.join("full.md");
     std::os::unix::fs::symlink("/dev/full", &full).unwrap();
-    let broken = format!("--events /dev/full --report /nowhere/r.html --report {} --dotenv /proc/nothing", full.display());
+    let broken = format!("--events /dev/full --report /proc/nowhere/r.html --report {} --dotenv /proc/nothing", full.display());
     let mut command = served.command(&format!("{SHORT} {broken}"));
-    command.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", "/dev/full").env("GITHUB_STEP_SUMMARY", "/nowhere/summary");
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", "/dev/full").env("GITHUB_STEP_SUMMARY", "/proc/nowhere/summary");
     let output = expect(command.output().unwrap(), 0, "");
     assert!(String::from_utf8_lossy(&output.stdout).contains("▸ PROMOTED"), "{}", text(&output));
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    for name in ["`/dev/full`", "`/nowhere/r.html`", "`/nowhere/summary`", "`/proc/nothing`", "full.md`"] {
+    for name in ["`/dev/full`", "`/proc/nowhere/r.html`", "`/proc/nowhere/summary`", "`/proc/nothing`", "full.md`"] {
         assert!(errors.lines().any(|line| line.contains(name)), "{name}: {errors}");
     }
     assert!(errors.lines().all(|line| line.ends_with("the rollout is not affected")), "{errors}");
     assert!(errors.lines().count() <= 6, "one line a file: {errors}");
     let served = Served::start();
-    let report = folder.0.join("r.md");
+    // In a folder that is not there yet.
+    let report = folder.0.join("reports/today/r.md");
     let mut child = served.start_command(&format!("{SHORT} --report {}", report.display()));
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));

@@ -450,10 +450,10 @@ fn a_version_to_roll_back_to_that_was_deleted_is_named_with_those_there_are() {
         .account
         .with(|world| world.arrange("DELETE", "/2015-03-31/functions/hello?Qualifier=1", &serde_json::Value::Null))
         .unwrap();
-    let gone = "version 1 no longer exists";
-    let shown = expect_all(served.run("status hello"), 0, &[gone, "the versions that exist are 2"]);
+    let shown = expect_all(served.run("status hello"), 0, &["version 1 no longer exists", "the versions that exist are 2"]);
     assert!(!text(&shown).contains("canaryctl rollback"), "{}", text(&shown));
     for command in ["rollback hello", "rollback hello --to 1"] {
+        let gone = "version 1 does not exist";
         let ended = expect_all(served.run(command), 3, &[gone, "the versions that exist are 2", "canaryctl rollout hello:live"]);
         assert!(!text(&ended).contains("canaryctl status"), "{}", text(&ended));
     }

@@ -148,7 +148,7 @@ fn the_guide_is_in_the_binary() {
     expect(
         run("guide cucumber"),
         2,
-        "the guide has no page `cucumber`, and no page has the word\n  hint: `canaryctl guide` lists the pages",
+        "the guide has no page `cucumber`, and no section has these words\n  hint: `canaryctl guide` lists the pages",
     );
 }
 

@@ -236,6 +236,8 @@ fn a_rollout_is_watched_from_elsewhere_until_it_ends() {
     assert_eq!(served.writes(), before, "watching writes nothing");
     assert!(served.run("pause hello").status.success());
     terminal.await_text("paused until ");
+    // The other two look every fifth of a second, too.
+    thread::sleep(Duration::from_secs(1));
     assert!(served.run("rollback hello").status.success());
     terminal.await_text("✖ ROLLED BACK   hello:live stays on 1");
     terminal.await_text("code 0\n");

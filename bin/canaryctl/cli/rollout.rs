@@ -38,6 +38,9 @@ pub(crate) struct Rollout {
     /// The schedule: a CodeDeploy name, or any `Canary<P>Percent<N>Minutes` or `Linear<P>PercentEvery<N>Minutes`
     #[arg(long = "type", value_name = "NAME", help_heading = "Schedule")]
     pub(crate) schedule: Option<Schedule>,
+    /// The schedule where nothing else says one: for a command that only examines.
+    #[arg(skip)]
+    pub(crate) otherwise: Option<Schedule>,
     /// The traffic of each step in percent, such as `1,5,25,50`; 100 is added at the end
     #[arg(long, value_name = "P,P,…", value_delimiter = ',', value_parser = percent, conflicts_with = "schedule", requires = "every", help_heading = "Schedule")]
     pub(crate) steps: Vec<Weight>,

@@ -1,5 +1,6 @@
 //! What did a person mean who typed something that is no command or option? The words of other tools, and a value without its `=`.
 
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
@@ -27,6 +28,7 @@ pub(crate) fn with_tip(mut error: Error, mut cli: Command, args: &[String]) -> E
     cli.build();
     let command = args.get(1).and_then(|name| cli.find_subcommand(name));
     let before = args.iter().position(|arg| *arg == typed).and_then(|at| args.get(at.checked_sub(1)?));
+    let before = before.filter(|_| !typed.starts_with('-'));
     let needs_equals = before.and_then(|before| before.strip_prefix("--")).filter(|before| {
         command.is_some_and(|command| {
             command.get_arguments().any(|arg| arg.get_long() == Some(*before) && arg.is_require_equals_set())
@@ -40,6 +42,12 @@ pub(crate) fn with_tip(mut error: Error, mut cli: Command, args: &[String]) -> E
     if let Some(meant) = meant {
         error.insert(ContextKind::SuggestedArg, ContextValue::String(meant));
         error.insert(ContextKind::Suggested, ContextValue::None);
+    } else if !typed.starts_with('-')
+        && command.is_some_and(|command| command.get_arguments().any(|arg| arg.get_long() == Some("only")))
+    {
+        let tip =
+            StyledStr::from("several functions stand in canary.yml (`canaryctl guide groups`); `--only` picks some of them");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     } else if error.get(ContextKind::SuggestedArg).is_none() {
         // Nothing here is named like an option, so nobody wants it as a value.
         error.remove(ContextKind::Suggested);
@@ -74,5 +82,7 @@ mod tests {
         }
         assert!(said("canaryctl rollout hello --typ AllAtOnce").contains("'--type'"), "clap's own tip stays");
         assert!(!said("canaryctl rollout hello --speling").contains("tip"), "a tip that helps nobody");
+        assert!(said("canaryctl rollout hello orders").contains("several functions stand in canary.yml"));
+        assert!(said("canaryctl rollout hello --simulate --typ AllAtOnce").contains("'--type'"));
     }
 }

@@ -8,7 +8,7 @@ use crate::ui::pager::read;
 
 /// Read the guide: a page for each job, in this terminal
 ///
-/// With a word that is no page, lists the pages that have it.
+/// With words that are no page, lists the sections that have all of them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -16,9 +16,9 @@ Examples:
   canaryctl guide incident
   canaryctl guide terraform")]
 pub(crate) struct Guide {
-    /// The page, or a word to look for; without it, the list of pages
+    /// The page, or words to look for; without it, the list of pages
     #[arg(value_name = "PAGE")]
-    page: Option<String>,
+    page: Vec<String>,
 }
 
 /// The pages by name, in the order in which people meet them: who wants to … reads it.
@@ -56,10 +56,10 @@ const REFERENCE: &str = "reference";
 const REFERENCE_JOB: &str = "look up an option or a key";
 
 pub(crate) fn run(args: &Guide, command: Command) -> Result<u8, Failure> {
-    let text = match args.page.as_deref() {
-        None => contents(),
-        Some(REFERENCE) => reference(command),
-        Some(name) => {
+    let text = match args.page.join(" ").as_str() {
+        "" => contents(),
+        REFERENCE => reference(command),
+        name => {
             let mut texts = PAGES.iter().map(|(page, _, text)| (*page, *text)).chain(FILES);
             let page = texts.find(|(page, _)| *page == name).map(|(_, text)| linkless(text));
             match page.or_else(|| found(name)) {
@@ -78,30 +78,45 @@ fn contents() -> String {
     format!("# The guide: I want to …\n\n{}", lines.concat())
 }
 
-/// The sections that have this word, those with it in their titles first; `None` where no page has it.
-fn found(word: &str) -> Option<String> {
-    let lower = word.to_lowercase();
+/// The words of a text, in small letters.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+}
+
+/// How often a text has these words, in the singular or the plural; 0 where it lacks one.
+fn count(text: &str, sought: &[String]) -> usize {
+    let same = |word: &str, sought: &str| word.trim_end_matches('s') == sought.trim_end_matches('s');
+    let counts = sought.iter().map(|sought| words(text).filter(|word| same(word, sought)).count());
+    let counts: Vec<usize> = counts.collect();
+    if counts.contains(&0) { 0 } else { counts.iter().sum() }
+}
+
+/// The sections that have all of these words, those with them in their titles first; `None` where no page has them.
+fn found(phrase: &str) -> Option<String> {
+    let sought: Vec<String> = words(phrase).collect();
     let mut hits: Vec<(bool, usize, String)> = Vec::new();
     for (page, _, text) in PAGES {
         for section in linkless(text).split("\n## ") {
             let title = section.lines().next().unwrap_or_default().trim_start_matches("# ");
-            let count = section.to_lowercase().matches(&lower).count();
+            let count = count(section, &sought);
             if count > 0 {
-                let named = title.to_lowercase().contains(&lower);
+                let named = self::count(title, &sought) > 0;
                 hits.push((!named, usize::MAX - count, format!("  {:<34} {title}\n", format!("canaryctl guide {page}"))));
             }
         }
     }
     hits.sort();
     let lines: Vec<&str> = hits.iter().map(|(_, _, line)| line.as_str()).take(HITS).collect();
-    if lines.is_empty() { None } else { Some(format!("# `{word}` is in these sections\n\n{}", lines.concat())) }
+    if lines.is_empty() { None } else { Some(format!("# `{phrase}` is in these sections\n\n{}", lines.concat())) }
 }
 
 /// As many as a person reads.
 const HITS: usize = 8;
 
 fn unknown(name: &str) -> Failure {
-    Failure::usage(format!("the guide has no page `{name}`, and no page has the word\n  hint: `canaryctl guide` lists the pages"))
+    Failure::usage(format!(
+        "the guide has no page `{name}`, and no section has these words\n  hint: `canaryctl guide` lists the pages"
+    ))
 }
 
 /// Without the targets of links, which lead from page to page where they are read beside each other.
@@ -151,6 +166,11 @@ mod tests {
         assert!(first("SAM").starts_with("canaryctl guide stacks "), "{}", first("SAM"));
         assert!(first("slack").starts_with("canaryctl guide teams "), "{}", first("slack"));
         assert_eq!(found("cucumber"), None);
+        assert_eq!(found("exit cucumber"), None);
+        assert!(!found("sam").unwrap().contains("Many at once"), "`same` is another word");
+        for phrase in ["exit codes", "exit-code", "Exit code 12"] {
+            assert!(found(phrase).unwrap().contains("canaryctl guide troubleshooting "), "{phrase}: {}", found(phrase).unwrap());
+        }
     }
 
     /// What the README's table says of each page is what the list of pages says.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use controller::port::{AliasSnapshot, Clock, Cloud};
 use controller::{
-    Budget, Budgeted, Interrupt, Order, Ordered, Pruned, Rollback as Ended, kept_version, operate, pruned, rollback,
+    Budget, Budgeted, Interrupt, Order, Ordered, OtherAliases, Pruned, Rollback as Ended, kept_version, operate, pruned, rollback,
 };
 use futures_util::future::join_all;
 use rollout::alias::alias_state;
@@ -107,7 +107,10 @@ async fn carry_out<C: Cloud>(aws: &C, clock: RuntimeClock, order: Order, signals
         () = second_signal(signals) => Ended::Unconfirmed { why: "stopped by a second signal".to_owned(), command: None },
     };
     let pruned = if let Ended::Nothing(_) = ended { pruned(aws, &order).await } else { None };
-    Report { subject: order.subject, ended, pruned, began, now: clock.now() }
+    let missing = matches!(ended, Ended::Missing(_));
+    // Where they may not be listed, nothing is lost.
+    let other = if missing { OtherAliases::of(aws, &order.subject).await.ok().flatten() } else { None };
+    Report { ended, pruned, other, began, now: clock.now(), region: aws.region().to_owned(), subject: order.subject }
 }
 
 pub(crate) struct BulkRollbackRun<'a> {
@@ -212,7 +215,8 @@ async fn if_under_way<C: Cloud>(
     {
         ended = Ended::Done { alias, from: None, changed: false, assumed: false };
     }
-    Report { subject: order.subject, ended, pruned: None, began, now: clock.now() }
+    let (now, region) = (clock.now(), aws.region().to_owned());
+    Report { subject: order.subject, ended, pruned: None, other: None, began, now, region }
 }
 
 async fn second_signal(signals: &mut watch::Receiver<Interrupt>) {
@@ -226,14 +230,19 @@ struct Report {
     ended: Ended,
     /// That the version to roll back to was deleted, where that is why nothing was done.
     pruned: Option<Pruned>,
+    /// What the function has instead of an alias that does not exist.
+    other: Option<OtherAliases>,
     began: Time,
     now: Time,
+    region: String,
 }
 
 /// What is said where nobody knows where the traffic is, and the command to run.
-fn unconfirmed(subject: &Subject, why: &str, command: Option<&str>) -> (String, String) {
-    let again =
-        || ("once that is mended, or on a machine where it works, run this again", format!("canaryctl rollback {subject}"));
+fn unconfirmed(subject: &Subject, region: &str, why: &str, command: Option<&str>) -> (String, String) {
+    let again = || {
+        let command = format!("canaryctl rollback {subject} --region {region}");
+        ("once that is mended, or on a machine where it works, run this again", command)
+    };
     let (what, command) = command.map_or_else(again, |command| ("run this manually", command.to_owned()));
     let hint = format!("hint: page someone, and {what}:\n  {command}");
     (format!("the rollback of {subject} is NOT CONFIRMED: its traffic is unknown\n  why: {why}\n  {hint}"), command)
@@ -278,13 +287,17 @@ impl Report {
             Ended::Nothing(_) => {
                 let gone = |Pruned { version, alias, existing }: &Pruned| report::pruned_text(subject, *version, alias, existing);
                 let text = self.pruned.as_ref().map(gone).unwrap_or_default();
-                (REFUSED, "refused", "refused", "the version to roll back to no longer exists", text)
+                (REFUSED, "refused", "refused", "the version to roll back to does not exist", text)
             }
             Ended::Missing(why) => {
-                (REFUSED, "refused", "refused", why.as_str(), format!("{why}\n  hint: are Region, account and alias right?"))
+                let text = match &self.other {
+                    Some(other) => format!("{}\n  hint: did you mean `canaryctl rollback {}`?", other.text, other.alike),
+                    None => format!("{why}\n  hint: are Region, account and alias right?"),
+                };
+                (REFUSED, "refused", "refused", why.as_str(), text)
             }
             Ended::Unconfirmed { why, command } => {
-                let (text, command) = unconfirmed(subject, why, command.as_deref());
+                let (text, command) = unconfirmed(subject, &self.region, why, command.as_deref());
                 next.push(command);
                 (UNCONFIRMED, "rollback_unconfirmed", "rollback_unconfirmed", why.as_str(), text)
             }

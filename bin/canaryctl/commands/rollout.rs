@@ -7,6 +7,7 @@ use rollout::plan::OnInterrupt;
 use tokio::sync::watch;
 
 use super::wait::until_over;
+use crate::cli::common::Output;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
 use crate::session::Session;
@@ -54,6 +55,7 @@ async fn one(args: &Rollout, session: &Session, request: Request, stop: watch::S
     let rollout = controller::rollout(&cloud, &session.clock, &request, identity, stop.subscribe(), &mut emit);
     let (ending, left) = console.beside(reporters.keys(), rollout).await;
     reporters.end();
+    tell_simulated(args);
     let code = left.settle(ending.exit_code).await;
     if args.wait && code == 0 {
         let ended = [(request.subject.clone(), &ending)];
@@ -91,11 +93,20 @@ async fn together(
         controller::group(&cloud, &session.clock, &requests, identity, stop.subscribe(), &mut emit).await
     };
     drop(reporters);
+    tell_simulated(args);
     if args.wait && ended.exit_code == 0 {
         let endings: Vec<_> = subjects.into_iter().zip(&ended.endings).collect();
         return Ok(until_over(session, &endings, poll, stop.subscribe()).await);
     }
     Ok(ended.exit_code)
+}
+
+/// Whoever runs the commands that a simulation names finds nothing, or an account.
+fn tell_simulated(args: &Rollout) {
+    if args.common.simulate.is_some() && args.common.output == Output::Text {
+        let serves = "`canaryctl simulate --listen 127.0.0.1:4566 --scenario hello` serves one that stays";
+        print_note(args.common.output, &format!("  simulated nothing of it remains; {serves}\n"));
+    }
 }
 
 fn print_settings(args: &Rollout, located: &[Located]) {

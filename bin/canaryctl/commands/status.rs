@@ -3,10 +3,10 @@
 use aws::Aws;
 use clap::Args;
 use controller::port::{Cloud, GuardSeen, Provisioned};
-use controller::{GUARD, GuardExecution};
-use rollout::Subject;
+use controller::{GUARD, GuardExecution, OtherAliases};
 use rollout::alias::{AliasState, alias_state};
 use rollout::health::clock;
+use rollout::{Alias, Subject, Time};
 use serde_json::json;
 
 use super::watch::{self, Watching};
@@ -53,6 +53,16 @@ pub(crate) async fn run(args: Status) -> Result<u8, Failure> {
     Ok(code)
 }
 
+/// The alias in words. A missing permission to look at what else matters does not matter here.
+async fn explained(subject: &Subject, aws: &Aws, alias: &Alias, now: Time) -> String {
+    let foreign = matches!(alias_state(alias), AliasState::Foreign { .. });
+    let provisioned = if foreign { aws.provisioned(subject).await.ok() } else { None };
+    let provisioned = provisioned.map(|found| found != Provisioned::None);
+    let undone = report::undone_to(alias).is_some();
+    let existing = if undone { aws.versions(&subject.function).await.ok() } else { None };
+    report::status_text(subject, alias, provisioned, existing.as_deref(), now)
+}
+
 async fn show(args: &Status, located: &Located) -> Result<u8, Failure> {
     let (subject, aws, output) = (&located.subject, &located.session.aws, args.common.output);
     let alias = aws.alias(subject).await?.map(|held| held.alias);
@@ -68,13 +78,13 @@ async fn show(args: &Status, located: &Located) -> Result<u8, Failure> {
     let (alias, now) = (alias.as_ref(), aws.time());
     match output {
         Output::Text => {
-            let foreign = alias.is_some_and(|alias| matches!(alias_state(alias), AliasState::Foreign { .. }));
-            // A missing permission does not matter here.
-            let provisioned = if foreign { aws.provisioned(subject).await.ok() } else { None };
-            let provisioned = provisioned.map(|found| found != Provisioned::None);
-            let undone = alias.and_then(report::undone_to).is_some();
-            let existing = if undone { aws.versions(&subject.function).await.ok() } else { None };
-            print_out(&report::status_text(subject, alias, provisioned, existing.as_deref(), now));
+            let text = if let Some(alias) = alias {
+                explained(subject, aws, alias, now).await
+            } else {
+                let other = OtherAliases::of(aws, subject).await.ok().flatten();
+                report::no_alias_text(subject, other.as_ref().map(|other| (other.text.as_str(), other.alike.as_str())))
+            };
+            print_out(&text);
             if let Some((execution, seen)) = &guard {
                 print_out(&format!("  guard     {}\n", described(execution, seen.as_ref())));
             }

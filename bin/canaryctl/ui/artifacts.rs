@@ -1,5 +1,6 @@
 //! Which files are written about a rollout? Events, reports, and what a CI system reads. No format is known here.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,11 @@ impl ArtifactArgs {
     /// The reporters that write files, for one rollout or for several, and an error for each file that cannot be opened.
     pub(crate) fn reporters(&self, several: bool) -> (Outputs, Vec<String>) {
         let (mut reporters, mut errors) = (Vec::new(), Vec::new());
+        let files = self.events.iter().chain(self.reports.files.iter().map(|file| &file.path)).chain(&self.dotenv);
+        for folder in files.filter_map(|path| path.parent()) {
+            // Where it cannot be made, its file cannot be written, and that is said.
+            let _ = fs::create_dir_all(folder);
+        }
         if let Some(path) = &self.events {
             match fresh(path) {
                 Ok(file) => reporters.push(named(path, Recording::new(file))),

@@ -76,6 +76,7 @@ pub use manual_rollback::{Order, Pruned, Rollback, pruned, rollback};
 pub use operate::{Ordered, operate};
 pub use pin::{Pinned, pin};
 pub use port::{AlarmRule, GuardExecution, ManagedAlarm, TAG};
+pub use preflight::alias::OtherAliases;
 pub use preflight::callers::{Bypass, Callers, PolicyStatement};
 pub use preflight::versions::{judge_stack, last_version, stack_warning};
 pub use preflight::{Preflight, Problem, preflight};

@@ -69,7 +69,7 @@ pub use prompt::{Order, Prompt};
 pub use recording::Recording;
 pub use remote_watch::Watch;
 pub use safe::{Safe, diff, json_page, note, page, script};
-pub use status::{pruned_text, status_json, status_text, undone_to};
+pub use status::{no_alias_text, pruned_text, status_json, status_text, undone_to};
 pub use timeline::{plan_json, plan_text, plan_text_of_latest};
 pub use verify::{Verified, verify};
 

@@ -16,24 +16,32 @@ use crate::json::object;
 use crate::remote_watch::outcome;
 use crate::safe::{clean_lines, one_line};
 
-/// Explains an alias in one screen, the next command at its end; every line is ended. `None` is an alias that does not exist.
+/// Explains that an alias does not exist. `other` is what the function has instead, in words, and the one that is the most alike.
+pub fn no_alias_text(subject: &Subject, other: Option<(&str, &str)>) -> String {
+    let mut sheet = Sheet { operand: operand(&subject.function.name, &subject.alias), ..Sheet::default() };
+    sheet.title = format!("{subject}   does not exist");
+    if let Some((text, alike)) = other {
+        sheet.row("state", text);
+        sheet.commands.push((format!("canaryctl status {alike}"), "shows the one that is there".to_owned()));
+    } else {
+        sheet.row("state", "the function may exist, but it has no alias of this name");
+        sheet.next("rollout", " --type <SCHEDULE>", "creates it on a new version");
+    }
+    sheet.text()
+}
+
+/// Explains an alias in one screen, the next command at its end; every line is ended.
 ///
 /// `provisioned` says whether the alias has provisioned concurrency, where that is known: AWS moves it by weights of its own.
 /// `existing` are the function's versions, where they are known: a rollback goes to none that was deleted.
 pub fn status_text(
     subject: &Subject,
-    alias: Option<&Alias>,
+    alias: &Alias,
     provisioned: Option<bool>,
     existing: Option<&[Version]>,
     now: Time,
 ) -> String {
     let mut sheet = Sheet { operand: operand(&subject.function.name, &subject.alias), ..Sheet::default() };
-    let Some(alias) = alias else {
-        sheet.title = format!("{subject}   does not exist");
-        sheet.row("state", "the function may exist, but it has no alias of this name");
-        sheet.next("rollout", " --type <SCHEDULE>", "creates it on a new version");
-        return sheet.text();
-    };
     let found = alias_state(alias);
     sheet.title = title(subject, alias, &found);
     sheet.row("traffic", &alias.traffic());
@@ -147,7 +155,7 @@ pub fn pruned_text(subject: &Subject, version: Version, alias: &Alias, existing:
             listed(existing)
         ),
     };
-    format!("version {version} no longer exists, so {subject} cannot be rolled back to it: {}\n  hint: {hint}", alias.traffic())
+    format!("version {version} does not exist, so {subject} cannot be rolled back to it: {}\n  hint: {hint}", alias.traffic())
 }
 
 /// The latest version that the alias does not point at.

@@ -2,9 +2,10 @@
 
 use rollout::note::{self, TEXT_LIMIT};
 use rollout::plan::Entry;
+use rollout::target::Subject;
 
 use super::problem::{Preflight, Problem, unreadable};
-use crate::port::{Cloud, Failure, Provisioned, Write};
+use crate::port::{Cloud, CloudError, Failure, Provisioned, Write};
 use crate::request::Request;
 
 pub(crate) async fn about_alias<C: Cloud>(cloud: &C, request: &Request, found: &Preflight) -> Vec<Problem> {
@@ -31,17 +32,39 @@ fn unexpected(request: &Request, found: &Preflight) -> Option<Problem> {
 /// Where the alias does not exist: a first deployment, or a typo.
 async fn about_creation<C: Cloud>(cloud: &C, request: &Request) -> Option<Problem> {
     let subject = &request.subject;
-    let names = match cloud.alias_names(&subject.function).await {
-        Ok(names) => names,
-        Err(error) => return Some(unreadable(&error)),
-    };
-    if names.is_empty() || request.create_alias {
-        return None;
+    match OtherAliases::of(cloud, subject).await {
+        Ok(Some(other)) if !request.create_alias => {
+            let hint = format!("did you mean `{}`?  `--create-alias` creates a new one", other.alike);
+            Some(Problem::new(other.text).hint(hint))
+        }
+        Ok(_) => None,
+        Err(error) => Some(unreadable(&error)),
     }
-    let alike =
-        names.iter().min_by_key(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &subject.alias.to_lowercase()))?;
-    let text = format!("{} has no alias `{}`; it has {}", subject.function, subject.alias, listed(&names));
-    Some(Problem::new(text).hint(format!("did you mean `{}:{alike}`?  `--create-alias` creates a new one", subject.function)))
+}
+
+/// What a function has instead of an alias that it has not.
+#[derive(Clone, Debug)]
+pub struct OtherAliases {
+    /// That it has these and not that one, in words.
+    pub text: String,
+    /// The function with the alias whose name is the most alike.
+    pub alike: String,
+}
+
+impl OtherAliases {
+    /// Looks for them; `None` where the function has no alias at all.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub async fn of<C: Cloud>(cloud: &C, subject: &Subject) -> Result<Option<Self>, CloudError> {
+        let (function, alias) = (&subject.function, subject.alias.to_lowercase());
+        let names = cloud.alias_names(function).await?;
+        let alike = names.iter().min_by_key(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &alias));
+        Ok(alike.map(|alike| Self {
+            text: format!("{function} has no alias `{}`; it has {}", subject.alias, listed(&names)),
+            alike: format!("{function}:{alike}"),
+        }))
+    }
 }
 
 fn listed(names: &[String]) -> String {

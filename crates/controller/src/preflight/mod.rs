@@ -1,7 +1,7 @@
 //! May this rollout begin? Looks at everything that could stop it later, changes nothing, and reports every problem at once.
 
 pub(crate) mod alarms;
-mod alias;
+pub(crate) mod alias;
 pub(crate) mod callers;
 pub(crate) mod features;
 mod handled;

@@ -1,6 +1,6 @@
 //! `status` explains every alias there can be, in one screen, and says what to type next.
 
-use report::{status_json, status_text};
+use report::{no_alias_text, status_json, status_text};
 use rollout::Time;
 use rollout::alias::Alias;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ fn times(begun: i64, since: i64, due: Option<i64>, lease: Option<i64>) -> String
 }
 
 fn text(alias: &Alias) -> String {
-    status_text(&subject(), Some(alias), None, None, now())
+    status_text(&subject(), alias, None, None, now())
 }
 
 fn json(alias: &Alias) -> Value {
@@ -159,7 +159,7 @@ fn every_other_standing_has_its_words_and_its_command() {
 #[test]
 fn weights_without_a_note_are_told_apart_where_that_is_possible() {
     let foreign = alias(42, Some((41, 10_000)), "");
-    let shown = |provisioned| status_text(&subject(), Some(&foreign), provisioned, None, now());
+    let shown = |provisioned| status_text(&subject(), &foreign, provisioned, None, now());
     let expected = "\
 hello:live   42
   traffic   100% on 41
@@ -187,9 +187,14 @@ fn a_rollout_that_was_overtaken_can_be_ended_either_way() {
 
 #[test]
 fn an_alias_that_does_not_exist() {
-    let text = status_text(&subject(), None, None, None, now());
+    let text = no_alias_text(&subject(), None);
     assert!(text.starts_with("hello:live   does not exist\n"), "{text}");
     assert!(text.ends_with("  next      canaryctl rollout hello --type <SCHEDULE>   creates it on a new version\n"), "{text}");
+    let text = no_alias_text(&subject(), Some(("hello has no alias `live`; it has `Live`", "hello:Live")));
+    assert!(
+        text.contains("it has `Live`\n") && text.contains("canaryctl status hello:Live ") && !text.contains("creates"),
+        "{text}"
+    );
     let json: Value = status_json(&subject(), None, now());
     assert_eq!((&json["alias_state"], &json["stable"], &json["weight"]), (&json!("missing"), &Value::Null, &json!(0.0)));
 }
