@@ -11,6 +11,7 @@ mod events;
 mod folder;
 mod guard;
 mod guide;
+mod hints;
 mod hook_servers;
 mod hostile;
 mod in_a_broken_project;
