@@ -104,8 +104,7 @@ async fn together(
 /// Whoever runs the commands that a simulation names finds nothing, or an account.
 fn tell_simulated(args: &Rollout) {
     if args.common.simulate.is_some() && args.common.output == Output::Text {
-        let serves = "`canaryctl simulate --listen 127.0.0.1:4566 --scenario hello` serves one that stays";
-        print_note(args.common.output, &format!("  simulated nothing of it remains; {serves}\n"));
+        print_note(args.common.output, "  simulated nothing of it remains; `canaryctl guide simulated-aws` has one that stays\n");
     }
 }
 
