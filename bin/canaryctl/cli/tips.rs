@@ -81,7 +81,7 @@ mod tests {
             assert!(said.contains(tip) && !said.contains("similar: '--region'"), "{line}: {said}");
         }
         assert!(said("canaryctl rollout hello --typ AllAtOnce").contains("'--type'"), "clap's own tip stays");
-        assert!(!said("canaryctl rollout hello --speling").contains("tip"), "a tip that helps nobody");
+        assert!(!said("canaryctl rollout hello --speling").contains("tip"), "nothing is alike");
         assert!(said("canaryctl rollout hello orders").contains("several functions stand in canary.yml"));
         assert!(said("canaryctl rollout hello --simulate --typ AllAtOnce").contains("'--type'"));
     }

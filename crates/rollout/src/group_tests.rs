@@ -350,7 +350,7 @@ fn a_hook_that_has_succeeded_is_written_down_where_turns_wait_for_the_others() {
     let action = decide(&detached, &read);
     assert!(is_wait(&action), "{action:?}");
     assert!(Turn::Tick(Duration::ZERO).ends(&detached, &read, &action, now).is_some());
-    assert_eq!(Turn::Tick(Duration::ZERO).ends(&detached, &heard, &action, now), None, "what nobody else knows is stayed for");
+    assert_eq!(Turn::Tick(Duration::ZERO).ends(&detached, &heard, &action, now), None, "it stays while only it knows");
     // A process that stays asks all of them itself.
     assert!(is_wait(&decide(&plan, &waits(&plan, asked, Hook::Succeeded))));
     // Whoever takes it over need not ask again.
