@@ -305,16 +305,37 @@ fn forty_rollouts_are_continued_by_one_clock() {
         assert!(problems.iter().all(|problem| problem.contains("Rate exceeded")), "{problems:?}");
         // The steps of those that no one holds up are on time, within a look.
         for index in (0..many).filter(|index| fate(*index) == Fate::Good) {
-            let at = |share: f64| {
-                let reached = |write: &&CallRecord| write.after().unwrap().share("2") >= share;
-                stage.with(|world| world.alias_writes(&name(index), "live").find(reached).unwrap().at)
-            };
             for (before, next) in [(0.1, 0.5), (0.5, 1.0)] {
-                let took = at(next).since(at(before));
-                let late = took.as_secs().abs_diff(every.as_secs());
-                assert!(late < if many > 40 { 90 } else { 15 }, "{index}: {took:?} to {next}");
+                let late = off_by(&stage, (index, every), (before, next));
+                assert!(late < if many > 40 { 90 } else { 15 }, "{index}: {late} s late to {next}");
             }
         }
+    });
+}
+
+/// By how many seconds the time between these two shares differs from the plan's.
+fn off_by(stage: &Stage, (index, every): (usize, Duration), (before, next): (f64, f64)) -> u64 {
+    let at = |share: f64| {
+        let reached = |write: &&CallRecord| write.after().unwrap().share("2") >= share;
+        stage.with(|world| world.alias_writes(&name(index), "live").find(reached).unwrap().at)
+    };
+    at(next).since(at(before)).as_secs().abs_diff(every.as_secs())
+}
+
+/// A process that is new knows by the plans whose step is next: with so many it takes minutes to look at all.
+#[test]
+fn a_process_that_is_new_comes_to_each_step_in_time() {
+    by("hello-idle", 0, 0.0, async |stage| {
+        let (many, every) = (160, Duration::from_mins(7));
+        Function { cold: true, ..Function::default() }.deploy(&stage);
+        let requests = requests(&stage, many, every);
+        Box::pin(begin(&stage, &requests, Duration::from_secs(3))).await;
+        let good: Vec<usize> = (0..many).filter(|index| fate(*index) == Fate::Good).collect();
+        let at_half = |index: &usize| stage.with(|world| world.alias(&name(*index), "live").unwrap().share("2")) >= 0.5;
+        stage.until_looking_every(Duration::from_secs(5), || good.iter().all(at_half)).await;
+        let mut late: Vec<u64> = good.iter().map(|index| off_by(&stage, (*index, every), (0.1, 0.5))).collect();
+        late.sort();
+        assert!(late.last().is_some_and(|late| *late < 30), "{late:?}");
     });
 }
 

@@ -12,7 +12,7 @@ use rollout::turn::Turn;
 use rollout::{Cause, Outcome};
 
 use crate::driver::Driver;
-use crate::event_sink::traffic;
+use crate::event_sink::{traffic, unread};
 use crate::log_query::{LogSearch, error_lines};
 use crate::manual_command;
 use crate::port::{Clock, Cloud};
@@ -75,7 +75,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         };
         // Not having seen the alias for too long is not knowing that there is none.
         let traffic = match (alias, unseen(seen)) {
-            (None, Some(_)) => "unknown: the alias could not be read".to_owned(),
+            (None, Some(_)) => unread(outcome),
             (alias, _) => traffic(alias),
         };
         self.sink.logged(evidence);

@@ -178,6 +178,12 @@ impl Detached {
         self.members.iter().flat_map(|member| &member.plan.alarms)
     }
 
+    /// When its weights change by its plan, and when it has baked: how long after it began each time, where nothing holds it up.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Duration> {
+        let plans = self.members.iter().map(|member| &member.plan);
+        plans.flat_map(|plan| (2..=plan.schedule.len()).map(|step| plan.begins(step)).chain([plan.duration()]))
+    }
+
     /// How many functions it is of.
     pub fn len(&self) -> usize {
         self.members.len()

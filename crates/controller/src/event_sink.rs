@@ -80,7 +80,7 @@ impl<'a> EventSink<'a> {
 
     pub(crate) fn end_before(&mut self, at: Time, found: &Preflight, outcome: &Outcome, detail: String) -> RolloutSummary {
         self.report.known(found.plan.id, found.plan.stable);
-        let traffic = if found.read { traffic(found.alias.as_ref()) } else { "unknown: the alias could not be read".to_owned() };
+        let traffic = if found.read { traffic(found.alias.as_ref()) } else { unread(outcome) };
         self.end(at, outcome, Some(detail), traffic, None)
     }
 
@@ -112,4 +112,10 @@ impl<'a> EventSink<'a> {
 
 pub(crate) fn traffic(alias: Option<&Alias>) -> String {
     alias.map_or_else(|| "the alias does not exist".to_owned(), Alias::traffic)
+}
+
+/// The traffic of an alias that could not be read, where that was the end.
+pub(crate) fn unread(outcome: &Outcome) -> String {
+    let what = if *outcome == Outcome::Refused { "not changed by this run" } else { "unknown" };
+    format!("{what}: the alias could not be read")
 }

@@ -33,6 +33,9 @@ const ALARMS_EVERY: Duration = Duration::from_secs(4);
 /// The shortest time between two looks at a rollout, and the time until what had nothing to do is asked again.
 const REST: Duration = Duration::from_secs(1);
 
+/// By how much a rollout that nothing held up is behind its plan at most: each of its steps came a little late.
+const BEHIND: Duration = Duration::from_mins(1);
+
 /// When one is looked at again that could not be continued.
 const REFUSED: Duration = Duration::from_secs(20);
 
@@ -98,7 +101,7 @@ impl Known {
             return None;
         }
         let alarmed = self.alarmed.get().is_some_and(|at| looked.is_none_or(|looked| looked < at));
-        let due = self.due.get().is_some_and(|due| due <= now);
+        let due = self.due.get().map_or_else(|| self.is_due_by_plan(now), |due| due <= now);
         let waits = looked.is_none_or(|at| at < began);
         let urgency = if alarmed {
             0
@@ -108,6 +111,13 @@ impl Known {
             2
         };
         (alarmed || due || waits).then_some((urgency, looked))
+    }
+
+    /// Whether there is something to do by its plan, where this process has not looked at it yet: of many rollouts, a new process would come to
+    /// a step too late by as long as it takes to look at all of them.
+    fn is_due_by_plan(&self, now: Time) -> bool {
+        let due = |after: Duration| (self.changed_at + after..self.changed_at + after + BEHIND).contains(&now);
+        self.looked.get().is_none() && self.detached.changes().any(due)
     }
 
     /// Notes what came of a turn.

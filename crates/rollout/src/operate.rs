@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::alias::{Alias, AliasState, Target, alias_state};
 use crate::note::{self, AfterPause, Note, Owner, Pause, Phase, RolloutId};
+use crate::turn::detached_owner;
 use crate::write::back;
 use crate::{Cause, Time, Weight};
 
@@ -159,9 +160,9 @@ fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> Operato
     if note.blind.is_some() {
         return refused("monitoring is unavailable: a failure would not be noticed", hint);
     }
-    if note.lease.is_none_or(|lease| now >= lease) {
+    let Some(lease) = note.lease.filter(|lease| now < *lease) else {
         return refused("this rollout is abandoned: no process drives it, and its lease has expired", hint);
-    }
+    };
     let since = now.ceil_to_second();
     let baking = Note {
         phase: Phase::Bake,
@@ -174,11 +175,14 @@ fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> Operato
         ..note.clone()
     };
     let alias = Alias { weights: vec![(candidate, Weight::FULL)], ..alias.clone() };
-    noted(
-        &alias,
-        &baking,
-        format!("shifted {} of traffic to {candidate}; the rollout's process promotes it after the bake", Weight::FULL),
-    )
+    let by = if note.owner == detached_owner(note.id) {
+        "the next turns promote it after the bake".to_owned()
+    } else {
+        let shown = crate::health::clock(lease);
+        format!("the rollout's process promotes it after the bake; if that process was killed, `status` says so from {shown} on")
+    };
+    let does = format!("shifted {} of traffic to {candidate}; {by}", Weight::FULL);
+    noted(&alias, &baking, does)
 }
 
 fn promote_now(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
@@ -245,6 +249,13 @@ mod tests {
         let any = Aim::default();
         let (after, note) = written(&ruled(Operation::Promote, any, &running()));
         assert_eq!((after.share_of(version(42)), note.phase, note.owner), (Weight::FULL, Phase::Bake, Owner::from_random(1)));
+        let said = |ruling: OperatorDecision| {
+            if let OperatorDecision::Write { does, .. } = ruling { does } else { panic!("{ruling:?}") }
+        };
+        let does = said(ruled(Operation::Promote, any, &running()));
+        assert!(does.contains("if that process was killed, `status` says so from"), "{does}");
+        let detached = Note { owner: detached_owner(RolloutId(7)), ..running() };
+        assert!(said(ruled(Operation::Promote, any, &detached)).contains("the next turns promote it"));
         for unwatched in [Note { lease: Some(NOW), ..running() }, Note { blind: Some(NOW), ..running() }, at(Phase::Claim)] {
             assert!(is_refused(Operation::Promote, any, &unwatched));
         }
