@@ -1,13 +1,17 @@
 //! Which functions does a command act on, and with which request? One that is named, or all of the configuration file.
 
-use controller::Request;
+use aws::Aws;
+use controller::port::Clock;
+use controller::{Budget, Budgeted, Request, SLOW, SLOW_WHY};
 
 use crate::cli::rollout::Rollout;
+use crate::clock::RuntimeClock;
 use crate::error::Failure;
 use crate::request::request;
 use crate::session::Session;
 use crate::target::needs::Needs;
 use crate::target::resolve::{Located, locate_all};
+use crate::ui::print::print_info;
 
 /// The requests of all functions that the command acts on: at least one, all in one AWS account. Functions of one rollout have one schedule.
 pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Request>), Failure> {
@@ -41,18 +45,30 @@ pub(crate) async fn requests(args: &Rollout) -> Result<(Vec<Located>, Vec<Reques
     Ok((located, requests))
 }
 
-/// Runs `act` for each function, one after the other. The exit code is the highest of theirs.
+/// Runs `act` for each function, one after the other, all within one budget of calls. The exit code is the highest of theirs.
 pub(crate) async fn for_each(
     args: &Rollout,
-    mut act: impl AsyncFnMut(&Session, &Request) -> Result<u8, Failure>,
+    mut act: impl AsyncFnMut(&Session, &InBudget<'_>, &Request) -> Result<u8, Failure>,
 ) -> Result<u8, Failure> {
     let (located, requests) = requests(args).await?;
-    let mut code = 0;
-    for (located, request) in located.iter().zip(&requests) {
-        code = code.max(act(&located.session, request).await?);
+    let (mut code, budget) = (0, Budget::default());
+    for (Located { session, .. }, request) in located.iter().zip(&requests) {
+        let cloud = Budgeted::new(&session.aws, &session.clock, &budget);
+        let mut acting = Box::pin(act(session, &cloud, request));
+        let done = tokio::select! {
+            done = &mut acting => done,
+            () = session.clock.sleep(SLOW) => {
+                print_info(&format!("{}: {SLOW_WHY}\n", request.subject));
+                acting.await
+            }
+        };
+        code = code.max(done?);
     }
     Ok(code)
 }
+
+/// AWS, within the calls that this process may make.
+pub(crate) type InBudget<'a> = Budgeted<'a, Aws, RuntimeClock>;
 
 fn different(located: &[Located], requests: &[Request]) -> Option<(String, String)> {
     let shown = |index: usize| format!("`{}` ({})", located[index].key(), requests[index].schedule);

@@ -334,7 +334,7 @@ fn a_process_that_is_new_comes_to_each_step_in_time() {
         let at_half = |index: &usize| stage.with(|world| world.alias(&name(*index), "live").unwrap().share("2")) >= 0.5;
         stage.until_looking_every(Duration::from_secs(5), || good.iter().all(at_half)).await;
         let mut late: Vec<u64> = good.iter().map(|index| off_by(&stage, (*index, every), (0.1, 0.5))).collect();
-        late.sort();
+        late.sort_unstable();
         assert!(late.last().is_some_and(|late| *late < 30), "{late:?}");
     });
 }

@@ -6,7 +6,7 @@ use aws::Aws;
 use controller::{Budget, Budgeted, Interrupt, Request};
 use futures_util::future::join_all;
 use rollout::Version;
-use rollout::event::Event;
+use rollout::event::{Event, EventKind};
 use rollout::plan::{Latency, Mode};
 use sim::{CallRecord, Effect, Fault, World};
 use tokio::sync::watch;
@@ -184,5 +184,36 @@ fn what_fails_is_asked_again_by_one_for_all_and_not_for_ever() {
         // Twelve of them, every five seconds, three attempts each, would be 432; one for all makes a third of a minute's seconds
         // at the most, with the three attempts.
         assert!((6..=60).contains(&asked), "{asked}");
+    });
+}
+
+/// Each with a budget of its own, as of a matrix in CI: AWS refuses most of what they ask, and none of them gives up.
+#[test]
+fn jobs_that_begin_at_the_same_time_wait_until_the_account_has_calls_left() {
+    play_on("hello-idle", async |stage| {
+        let many = 30;
+        furnish(&stage, many, "0");
+        let began = stage.now();
+        let jobs = (0..many).map(async |index| {
+            let stage = stage.as_caller(&format!("JOB{index}")).await;
+            let budget = Budget::default();
+            let cloud = Budgeted::new(&stage.aws, &stage.clock, &budget);
+            let request = Request { subject: subject(index), alarms: Vec::new(), version: Version::new(2), ..short() };
+            let ((_stop, heard), mut told) = (watch::channel(Interrupt::None), false);
+            let mut tell = |event: &Event| {
+                told |= matches!(&event.what, EventKind::HoldingStep { why } if why.contains("this account makes too many"));
+            };
+            let code = controller::rollout(&cloud, &stage.clock, &request, identity(), heard, &mut tell).await.exit_code;
+            (code, told)
+        });
+        let ended = join_all(jobs.map(Box::pin)).await;
+        assert!(ended.iter().all(|(code, _)| *code == 0) && ended.iter().any(|(_, told)| *told), "{ended:?}");
+        stage.with(|world| {
+            let refused = world.log().iter().filter(|call| call.status == 429).count();
+            let shifts = |call: &&CallRecord| call.after().unwrap().share("2") > 0.0;
+            let first = |index| world.alias_writes(&name(index), "live").find(shifts).unwrap().at;
+            let last = (0..many).map(|index| first(index).since(began)).max().unwrap();
+            assert!(refused > 500 && last < Duration::from_mins(1), "{refused}, the last at 10% after {last:?}");
+        });
     });
 }

@@ -11,26 +11,26 @@ use serde_json::json;
 use crate::cli::common::Output;
 use crate::cli::rollout::Rollout;
 use crate::error::Failure;
-use crate::multi;
+use crate::multi::{self, InBudget};
 use crate::session::Session;
 use crate::ui::print::{print_error, print_json, print_out};
 
 pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
-    multi::for_each(&args, async |session, request| plan(&args, session, request).await).await
+    multi::for_each(&args, async |session, cloud, request| plan(&args, (session, cloud), request).await).await
 }
 
-async fn plan(args: &Rollout, session: &Session, request: &Request) -> Result<u8, Failure> {
+async fn plan(args: &Rollout, (session, cloud): (&Session, &InBudget<'_>), request: &Request) -> Result<u8, Failure> {
     let identity = session.identity(&request.subject);
-    let mut found = preflight(&session.aws, &session.clock, request, identity.id, identity.owner).await;
-    last_version(&session.aws, request, &mut found).await;
-    judge_stack(&session.aws, request, &mut found, false).await;
+    let mut found = Box::pin(preflight(cloud, &session.clock, request, identity.id, identity.owner)).await;
+    last_version(cloud, request, &mut found).await;
+    judge_stack(cloud, request, &mut found, false).await;
     if let Some(note) = &found.lease_holder {
         let (text, hint) = rollout::admission::owner_is_there(&request.subject, note);
         found.problems.push(Problem::new(text).hint(hint));
     }
     let (subject, now) = (&request.subject, session.aws.time());
     // The rest of the plan does not need a forecast.
-    let forecast = forecast(&session.aws, subject, &found.plan).await.ok().flatten();
+    let forecast = forecast(cloud, subject, &found.plan).await.ok().flatten();
     match args.common.output {
         // Where not even the alias can be read, there is no plan.
         Output::Text if !found.read => {

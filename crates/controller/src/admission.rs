@@ -16,6 +16,13 @@ use crate::port::{Clock, Cloud};
 use crate::preflight::{Preflight, Problem, preflight};
 use crate::request::Request;
 
+/// When the checks take so long that a person wonders why.
+pub const SLOW: Duration = Duration::from_secs(15);
+
+/// What a person is told then.
+pub const SLOW_WHY: &str = "the checks before the start take long: AWS answers late, or refuses calls because this account makes too many \
+                        (they are made again for up to 5m)";
+
 /// Looks until there is a way in or none: waits for an alarm in ALARM where that was asked for, and for a lease that runs out.
 pub(crate) async fn enter<C: Cloud, K: Clock>(
     cloud: &C,
@@ -27,7 +34,15 @@ pub(crate) async fn enter<C: Cloud, K: Clock>(
     let mut first: Option<Time> = None;
     let mut lease_holder: Option<Note> = None;
     loop {
-        let mut found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
+        let mut looking = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner));
+        let mut found = tokio::select! {
+            found = &mut looking => found,
+            // Of many, each waits for its turn as well; a turn does not wait.
+            () = clock.sleep(SLOW), if request.concurrent_rollouts <= 1 && !Turn::is_tick(request.turn) => {
+                sink.emit(cloud.time(), EventKind::HoldingStep { why: SLOW_WHY.to_owned() });
+                looking.await
+            }
+        };
         let now = cloud.time();
         // Only an answer tells what time it is.
         let began = *first.get_or_insert(now);

@@ -56,6 +56,7 @@ mod swap;
 mod turns;
 mod uncounted;
 
+pub use admission::{SLOW, SLOW_WHY};
 pub use alias_stack::{OwningStack, ReadTemplate};
 pub use approval::sign_approval;
 pub use detached::{Asked, CONTROLLER, Clocked, Detached, NotDetached, clock_event, clock_name, scheduler_role};

@@ -14,14 +14,15 @@ use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::timing::{COUNTS_EVERY, COUNTS_SERVE, DEFAULT_POLL};
 use rollout::{Alias, Signal, Time, Version};
 
+use crate::backoff::Backoff;
 use crate::batch::Gatherer;
 use crate::request::{shortest_alarm_poll, shortest_poll};
 
 use crate::port::{
     AlarmRule, AliasSnapshot, Baseline, BusEvent, Call, CallLimit, Clock, Cloud, CloudError, Code, Configuration, Dated,
-    EventSource, FunctionUrl, GitHubRequest, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric, LogLine,
-    LogQuery, LogRows, LogSpan, ManagedAlarm, PairCounts, Provisioned, Revision, ScheduleListed, ScheduleSeen, ScheduleSpec,
-    SignalCounts, StackResources, State, TopicMessage, VersionPair, Watch, Write,
+    EventSource, Failure, FunctionUrl, GitHubRequest, GuardExecution, GuardSeen, HttpHookResponse, InvocationResult, KnownMetric,
+    LogLine, LogQuery, LogRows, LogSpan, ManagedAlarm, PairCounts, Provisioned, Revision, ScheduleListed, ScheduleSeen,
+    ScheduleSpec, SignalCounts, StackResources, State, TopicMessage, VersionPair, Watch, Write,
 };
 
 /// Control calls a second, all together a little less than AWS' limit for the account: of these most are for anything,
@@ -45,6 +46,13 @@ const FLEET_CALLS: f64 = 6.0;
 
 /// The same of their reads of alarms.
 const FLEET_ALARM_READS: f64 = 3.0;
+
+/// How long a call is asked again that AWS refuses as too much, where nothing waits for the answer: other programs use up the account's calls, often
+/// jobs that began at the same time.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// The longest pauses before the next attempt; how long each is, chance decides, so that such jobs do not come again at the same time.
+const AGAIN: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(10) };
 
 /// One read of alarms has as many names.
 const ALARMS_A_READ: usize = 100;
@@ -153,12 +161,34 @@ pub struct Budgeted<'a, C, K> {
     cloud: &'a C,
     clock: &'a K,
     budget: &'a Budget,
+    patient: bool,
+}
+
+/// How often in a row a call was refused as too much, and since when.
+#[derive(Default)]
+struct Refused {
+    times: u32,
+    since: Time,
 }
 
 impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
     /// The same cloud, within this budget.
     pub fn new(cloud: &'a C, clock: &'a K, budget: &'a Budget) -> Self {
-        Self { cloud, clock, budget }
+        Self { cloud, clock, budget, patient: false }
+    }
+
+    /// Whether a call that failed like this is made again: then after a pause.
+    async fn again(&self, refused: &mut Refused, error: &CloudError) -> bool {
+        let now = self.cloud.time();
+        if refused.times == 0 {
+            refused.since = now;
+        }
+        if !self.patient || error.failure != Failure::Throttled || now.since(refused.since) >= PATIENCE {
+            return false;
+        }
+        refused.times += 1;
+        self.clock.sleep(AGAIN.after(refused.times).mul_f64(fastrand::f64())).await;
+        true
     }
 
     async fn take(&self, bucket: &RefCell<Bucket>) {
@@ -191,8 +221,14 @@ impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
 macro_rules! in_turn {
     ($($call:ident: $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, CloudError> {
-            self.turn(Call::$call).await;
-            self.cloud.$name($($argument),*).await
+            let mut refused = Refused::default();
+            loop {
+                self.turn(Call::$call).await;
+                match self.cloud.$name($($argument),*).await {
+                    Err(error) if self.again(&mut refused, &error).await => {}
+                    answer => return answer,
+                }
+            }
         })*
     };
 }
@@ -200,6 +236,10 @@ macro_rules! in_turn {
 impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     fn time(&self) -> Time {
         self.cloud.time()
+    }
+
+    fn patient(&self) -> Option<Self> {
+        Some(Self { patient: true, ..*self })
     }
 
     fn region(&self) -> &str {
@@ -270,8 +310,14 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         {
             return Ok(known.clone());
         }
-        self.turn(Call::GetFunctionConfiguration).await;
-        let read = self.cloud.configuration(function, version).await?;
+        let mut refused = Refused::default();
+        let read = loop {
+            self.turn(Call::GetFunctionConfiguration).await;
+            match self.cloud.configuration(function, version).await {
+                Err(error) if self.again(&mut refused, &error).await => {}
+                answer => break answer?,
+            }
+        };
         if let Some((versions, key)) = kept.filter(|_| read.state == State::Active) {
             versions.borrow_mut().insert(key, read.clone());
         }
@@ -288,8 +334,14 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     }
 
     async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
-        self.turn(write.call()).await;
-        self.cloud.may_write(subject, write).await
+        let mut refused = Refused::default();
+        loop {
+            self.turn(write.call()).await;
+            match self.cloud.may_write(subject, write).await {
+                Err(error) if self.again(&mut refused, &error).await => {}
+                answer => return answer,
+            }
+        }
     }
 
     async fn ask_github(&self, ask: &GitHubRequest<'_>, limit: Duration) -> Result<HttpHookResponse, CloudError> {
@@ -315,9 +367,15 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
             }
             names.iter().map(|name| Ok(found.get(name).cloned())).collect()
         };
-        let Dated { at, answer } = self.budget.alarms.ask((self.cloud, self.clock), names, known, turn, send).await;
-        let alarms = answer.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(Dated { at, answer: alarms.into_iter().flatten().collect() })
+        let mut refused = Refused::default();
+        loop {
+            let Dated { at, answer } = self.budget.alarms.ask((self.cloud, self.clock), names, known, turn, send).await;
+            match answer.into_iter().collect::<Result<Vec<_>, _>>() {
+                Ok(alarms) => return Ok(Dated { at, answer: alarms.into_iter().flatten().collect() }),
+                Err(error) if self.again(&mut refused, &error).await => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     async fn counts(&self, pairs: &[VersionPair]) -> Dated<Vec<Result<PairCounts, CloudError>>> {

@@ -49,6 +49,14 @@ pub trait Cloud {
     /// AWS' time: this machine's clock, corrected by the `Date` headers of the answers so far.
     fn time(&self) -> Time;
 
+    /// The same for whoever has time, where there is such a one: what AWS refuses as too much is asked again for minutes.
+    fn patient(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// The Region that is talked to.
     fn region(&self) -> &str;
 

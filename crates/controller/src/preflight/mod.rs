@@ -91,7 +91,9 @@ pub(crate) fn pins_first(subject: &Subject) -> String {
 /// Looks at everything a rollout needs.
 pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, id: RolloutId, owner: Owner) -> Preflight {
     let subject = &request.subject;
-    let (held, problems, read) = match first_look(cloud, clock, request).await {
+    // Before anything has begun there is time until the account has calls left.
+    let patient = cloud.patient().filter(|_| !Turn::is_tick(request.turn));
+    let (held, problems, read) = match first_look(patient.as_ref().unwrap_or(cloud), clock, request).await {
         Ok(held) => (held, Vec::new(), true),
         Err(error) => (None, vec![unreadable(&error)], false),
     };
@@ -131,6 +133,19 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         Box::pin(resume_turn(cloud, request, &mut found)).await;
         return found;
     }
+    // What is in progress has nobody to watch it meanwhile.
+    let patient = patient.filter(|_| found.resumes.is_none());
+    look_further((patient.as_ref().unwrap_or(cloud), clock), request, counts.problems, &mut found).await;
+    found
+}
+
+/// Everything but the alias and who drives it.
+async fn look_further<C: Cloud, K: Clock>(
+    (cloud, clock): (&C, &K),
+    request: &Request,
+    of_counts: Vec<Problem>,
+    found: &mut Preflight,
+) {
     found.problems.extend(outlasts_guard(request, &found.plan));
     found.warnings.extend(low_power(&found.plan, &found.baseline));
     let began = found.resumes.as_ref().map_or(found.plan.began, |note| note.started_at);
@@ -138,21 +153,20 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     found.warnings.extend(signals.warnings);
     found.signal_past = signals.past;
     let (problems, callers) =
-        tokio::join!(Box::pin(look_around(cloud, request, &mut found)), Box::pin(callers(cloud, clock, subject)));
+        tokio::join!(Box::pin(look_around(cloud, request, found)), Box::pin(callers(cloud, clock, &request.subject)));
     found.callers.unseen.extend(callers.unseen);
     (found.callers.bypass, found.callers.urls) = (callers.bypass, callers.urls);
-    let comparison = (subject, &found.plan, &found.baseline);
+    let comparison = (&request.subject, &found.plan, &found.baseline);
     found.handled_unseen = Box::pin(handled(cloud, clock, comparison, &found.callers.urls)).await;
-    let group = found.stable.as_ref().map_or_else(|| default_log_group(&subject.function.name), Configuration::log_group);
+    let group = found.stable.as_ref().map_or_else(|| default_log_group(&request.subject.function.name), Configuration::log_group);
     let no_log = Box::pin(log_of_signals(cloud, &found.plan, &group)).await;
-    let problems = [counts.problems, signals.problems, no_log.into_iter().collect(), problems].concat();
+    let problems = [of_counts, signals.problems, no_log.into_iter().collect(), problems].concat();
     // A weight that nobody watches is worse than any of these: what would keep a rollout from beginning is told of one in progress.
     if found.resumes.is_some() {
         found.warnings.extend(problems.iter().map(ToString::to_string));
     } else {
         found.problems.extend(problems);
     }
-    found
 }
 
 /// Reads the alias, and again where one read is not enough to go by: whoever begins has to be sure that nobody is there, and a turn that
