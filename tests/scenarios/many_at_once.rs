@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use aws::Aws;
+use controller::port::{Cloud, Failure};
 use controller::{Budget, Budgeted, Interrupt, Request};
 use futures_util::future::join_all;
-use rollout::Version;
 use rollout::event::{Event, EventKind};
 use rollout::plan::{Latency, Mode};
+use rollout::{Time, Version};
 use sim::{CallRecord, Effect, Fault, World};
 use tokio::sync::watch;
 
 use crate::groups::{self, name, subject};
 use crate::harness::{Sleeper, identity};
-use crate::stage::{Stage, play, play_on, short, with};
+use crate::stage::{Stage, play, play_on, request, short, with};
 
 const COUNT: usize = 12;
 
@@ -215,5 +216,22 @@ fn jobs_that_begin_at_the_same_time_wait_until_the_account_has_calls_left() {
             let last = (0..many).map(|index| first(index).since(began)).max().unwrap();
             assert!(refused > 500 && last < Duration::from_mins(1), "{refused}, the last at 10% after {last:?}");
         });
+    });
+}
+
+/// Whoever looks at the same moment as too many others is refused at every look: it is answered only because chance moves its other attempts.
+#[test]
+fn a_read_has_three_attempts_however_often_the_ones_before_it_were_refused() {
+    play_on("hello-idle", async |stage| {
+        for operation in ["GetAlias", "DescribeAlarms"] {
+            stage.with(|world| world.add_fault(Fault::on(operation, Effect::Throttle)));
+        }
+        let (subject, names) = (request().subject, ["HelloFooAlarm".to_owned()]);
+        let looks = 120;
+        for _ in 0..looks {
+            let (alias, alarms) = tokio::join!(stage.aws.alias(&subject), stage.aws.alarms(&names, Time::default()));
+            assert_eq!([alias.unwrap_err().failure, alarms.unwrap_err().failure], [Failure::Throttled; 2]);
+        }
+        assert_eq!([stage.calls("GetAlias"), stage.calls("DescribeAlarms")], [3 * looks; 2]);
     });
 }

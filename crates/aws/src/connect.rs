@@ -86,8 +86,7 @@ impl Aws {
         self.logs.get_or_init(|| {
             let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config);
             let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
-            let own = aws_sdk_cloudwatchlogs::config::retry::RetryPartition::custom("canaryctl").build();
-            aws_sdk_cloudwatchlogs::Client::from_conf(config.retry_partition(own).build())
+            aws_sdk_cloudwatchlogs::Client::from_conf(config.retry_partition(limits::read_attempts()).build())
         })
     }
 
@@ -95,8 +94,7 @@ impl Aws {
         self.cloudwatch.get_or_init(|| {
             let config = aws_sdk_cloudwatch::config::Builder::from(&self.config);
             let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
-            let own = aws_sdk_cloudwatch::config::retry::RetryPartition::custom("canaryctl").build();
-            aws_sdk_cloudwatch::Client::from_conf(config.retry_partition(own).build())
+            aws_sdk_cloudwatch::Client::from_conf(config.retry_partition(limits::read_attempts()).build())
         })
     }
 }
@@ -160,9 +158,7 @@ async fn build(loader: ConfigLoader, clock: AwsClock, region: String) -> Result<
         check_endpoint(url)?;
     }
     let lambda = aws_sdk_lambda::config::Builder::from(&config).interceptor(clock.clone()).retry_classifier(Foreign);
-    // What one connection has tried again is no reason for another not to: the SDK counts it for the whole process otherwise.
-    let own = aws_sdk_lambda::config::retry::RetryPartition::custom("canaryctl").build();
-    let lambda = aws_sdk_lambda::Client::from_conf(lambda.retry_partition(own).build());
+    let lambda = aws_sdk_lambda::Client::from_conf(lambda.retry_partition(limits::read_attempts()).build());
     Ok(Aws { lambda, clock, cloudwatch: OnceLock::new(), logs: OnceLock::new(), config, region, expiry: None })
 }
 

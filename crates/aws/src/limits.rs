@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use aws_sdk_lambda::config::Builder;
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -16,6 +17,13 @@ pub(crate) fn read() -> TimeoutConfig {
 
 pub(crate) fn read_retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3)
+}
+
+/// Who is limited in how often reads are tried again: nobody. What one client has tried again is no reason for another not to, which the SDK counts
+/// for the whole process; and one that AWS refuses at every look, for others look at the same moment, is answered only because it comes again at
+/// a moment that chance decides.
+pub(crate) fn read_attempts() -> RetryPartition {
+    RetryPartition::custom("canaryctl").token_bucket(TokenBucket::unlimited()).build()
 }
 
 /// One attempt, and no longer than one of a read: whether to write again is for whoever looks first at what is there.
