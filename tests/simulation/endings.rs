@@ -281,10 +281,12 @@ fn stopped_forward(record: &Record, run: &Run, code: u8) -> bool {
     record.story.many > 1 && code == 1 && of_run.into_iter().any(|id| committed(&changes, id).is_some())
 }
 
-/// Whether a process found the alias on the candidate already, and wrote nothing.
+/// Whether a process found the alias on the candidate already, and wrote nothing; or gave it back for that, one of several perhaps long before
+/// the others ended, when anybody may write it.
 fn nothing_to_do(changes: &[Change<'_>], run: &Run, until: Time) -> bool {
-    wrote(changes, run).is_empty()
-        && states(changes, run.began, until).any(|change| CANDIDATES.contains(&change.after.version.as_str()))
+    let on_candidate = || states(changes, run.began, until).any(|change| CANDIDATES.contains(&change.after.version.as_str()));
+    let unchanged = |last: &&Change<'_>| last.noted.as_ref().is_some_and(|note| note.cause == "unchanged");
+    wrote(changes, run).last().map_or_else(on_candidate, unchanged)
 }
 
 /// Where all traffic is on one version, that is what was said, and with that very version.
