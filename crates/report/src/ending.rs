@@ -220,9 +220,10 @@ fn exposed(ending: &RolloutSummary) -> Option<String> {
     let (exposed, requests) = ending.exposed.zip(ending.requests).filter(|(exposed, _)| over && *exposed > 0)?;
     let stable = version(ending.stable);
     let more = ending.extra_failures.unwrap_or_default().to_f64().round();
-    let more = if more >= 1.0 { format!("about {more} more") } else { "no more".to_owned() };
+    // That it had counted no more yet does not mean that there were none.
+    let more = if more >= 1.0 { format!(", with about {more} more errors than {stable} would have had") } else { String::new() };
     Some(format!(
-        "{} of the {} invocations counted by then went to {} ({}), with {more} errors than {stable} would have had",
+        "{} of {} invocations went to {} ({}){more}; as counted by then, and CloudWatch is minutes late",
         grouped(exposed),
         grouped(requests),
         version(ending.candidate),
