@@ -201,3 +201,37 @@ fn an_alarm_does_not_wait_for_calls_that_stall() {
         });
     }
 }
+
+/// What the first answers say of the time is impossible, and this machine's clock is three minutes ahead.
+#[test]
+fn an_alarm_does_not_wait_for_a_clock_that_was_ahead() {
+    play_on("hello-idle", async |stage| {
+        let decades = Effect::Dated(-30 * 366 * 86_400);
+        let until = stage.now() + Duration::from_secs(40);
+        stage.with(|world| world.add_fault(Fault::everywhere(decades).between(world.now(), until)));
+        let red = async {
+            stage.sleep(75).await;
+            stage.with(|world| world.set_alarm_state("HelloFooAlarm", "ALARM")).unwrap();
+            stage.now()
+        };
+        let ahead = stage.ahead("AHEAD", 180).await;
+        let (told, since) = tokio::join!(ahead.rollout(request()), red);
+        assert_eq!(told.ending.exit_code, 10, "{}", told.log);
+        let back = stage.writes().last().unwrap().at;
+        assert!(back.since(since).as_secs() <= 12, "back after {:?}", back.since(since));
+    });
+}
+
+/// Nobody waits for ever: not for the account's calls either.
+#[test]
+fn a_rollout_that_aws_gives_no_call_is_refused_after_minutes() {
+    for operation in ["GetAlias", "GetFunctionConfiguration", "DescribeAlarms"] {
+        play_on("hello-idle", async |stage| {
+            stage.with(|world| world.add_fault(Fault::on(operation, Effect::Throttle)));
+            let began = stage.now();
+            let told = stage.rollout(request()).await.exits_as(3, "refused").says("Rate exceeded").says("the checks take long");
+            let took = stage.now().since(began).as_secs();
+            assert!((300..=330).contains(&took) && stage.writes().is_empty(), "{took} s: {}", told.log);
+        });
+    }
+}

@@ -100,8 +100,14 @@ fn a_rollback_during_a_claim_undoes_what_was_promoted_last() {
     play_on("hello", async |stage| {
         stage.rollout(short()).await.exits(0);
         // A new rollout claims and dies before it has published anything.
-        stage.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Throttle)));
-        stage.killed(short(), stage.sleep(20)).await;
+        let asked = stage.calls("PublishVersion");
+        let dies = async {
+            // The first one only asks whether it may.
+            stage.until_looking_every(Duration::from_millis(5), || stage.calls("PublishVersion") > asked).await;
+            stage.with(|world| world.add_fault(Fault::on("PublishVersion", Effect::Throttle)));
+            stage.sleep(20).await;
+        };
+        stage.killed(short(), dies).await;
         assert!(stage.alias().await.description.contains(" claim 42>- "));
         assert!(matches!(stage.rollback(None).await, controller::Rollback::Done { changed: true, .. }));
         stage.assert_ended("41", "back");

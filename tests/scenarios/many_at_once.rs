@@ -202,7 +202,7 @@ fn jobs_that_begin_at_the_same_time_wait_until_the_account_has_calls_left() {
             let request = Request { subject: subject(index), alarms: Vec::new(), version: Version::new(2), ..short() };
             let ((_stop, heard), mut told) = (watch::channel(Interrupt::None), false);
             let mut tell = |event: &Event| {
-                told |= matches!(&event.what, EventKind::HoldingStep { why } if why.contains("this account makes too many"));
+                told |= matches!(&event.what, EventKind::HoldingStep { why } if why.contains("the account makes more calls than AWS takes"));
             };
             let code = controller::rollout(&cloud, &stage.clock, &request, identity(), heard, &mut tell).await.exit_code;
             (code, told)

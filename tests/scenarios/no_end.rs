@@ -104,8 +104,13 @@ fn a_claim_that_is_answered_500_for_ever_ends_where_it_began() {
 #[test]
 fn a_claim_that_is_throttled_for_ever_is_interrupted_as_what_it_is() {
     play_on("hello-idle", async |stage| {
-        stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::Throttle)));
-        let output = stage.rollout_until(request(), stage.until(|| stage.calls("UpdateAlias") > 40)).await;
+        let throttled = async {
+            // The first one only asks whether it may.
+            stage.until_looking_every(Duration::from_millis(5), || stage.calls("UpdateAlias") == 1).await;
+            stage.with(|world| world.add_fault(Fault::on("UpdateAlias", Effect::Throttle)));
+            stage.until(|| stage.calls("UpdateAlias") > 40).await;
+        };
+        let output = stage.rollout_until(request(), throttled).await;
         output.exits(3).says("interrupted before the alias was acquired");
         assert_eq!((stage.alias().await.traffic(), stage.percents()), ("100% on 41".to_owned(), Vec::new()));
     });

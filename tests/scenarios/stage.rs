@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws::Aws;
 use controller::port::{Clock, Cloud};
-use controller::{Identity, Interrupt, Order, Ordered, Request, Rollback, Ticked};
+use controller::{Budget, Budgeted, Identity, Interrupt, Order, Ordered, Request, Rollback, Ticked};
 use report::{Json, Plain, Recording, Reporter, Verified};
 use rollout::admission::TakeoverOptions;
 use rollout::event::{Event, EventKind, RolloutSummary};
@@ -153,6 +153,12 @@ impl Stage {
         Self::of(account.clone(), id, None).await
     }
 
+    /// A caller whose machine's clock is ahead by so many seconds.
+    pub(crate) async fn ahead(&self, id: &str, skew: i64) -> Self {
+        let part = Part { skew, ..Part::of(&self.account, id) };
+        Self { aws: part.connect(self.account.clock()).await, account: self.account.clone(), clock: self.clock }
+    }
+
     async fn of(account: Account, id: &str, expires: Option<Time>) -> Self {
         let clock = account.clock();
         let part = Part { expires, ..Part::of(&account, id) };
@@ -234,7 +240,10 @@ impl Stage {
         let mut events = Vec::new();
         let mut tell = |event: &Event| events.push(event.clone());
         let (stop, heard) = watch::channel(Interrupt::None);
-        let rollout = Box::pin(controller::rollout(&self.aws, &self.clock, request.borrow(), identity(), heard, &mut tell));
+        // As the command does it.
+        let budget = Budget::looking_every(request.borrow().poll, 1);
+        let cloud = Budgeted::new(&self.aws, &self.clock, &budget);
+        let rollout = Box::pin(controller::rollout(&cloud, &self.clock, request.borrow(), identity(), heard, &mut tell));
         let interrupting = async {
             signal.await;
             stop.send(interrupt).unwrap();

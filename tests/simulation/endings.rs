@@ -79,8 +79,10 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
         let about = |note: &&Note| ids.contains(&note.id.as_str()) || ids.is_empty();
         let described = |what: &str| format!("{} ended with {code} at {:.3}: {what}", run.caller, record.seconds(at));
         let seen: Vec<&Change<'_>> = in_view(record, run, changes, at);
+        // One of several may end long before the others, and then anybody writes its alias.
+        let own = mine.last().filter(|_| record.story.many > 1);
         let ending = |fits: &dyn Fn(&Change<'_>, &Note) -> bool| {
-            seen.iter().any(|change| change.noted.as_ref().filter(about).is_some_and(|note| fits(change, note)))
+            seen.iter().chain(own).any(|change| change.noted.as_ref().filter(about).is_some_and(|note| fits(change, note)))
         };
         // A stack deploy may have moved it on after it was brought back.
         let stack = changes.iter().any(|change| change.call.at <= at && change.call.caller == "STACK");
@@ -120,15 +122,10 @@ pub(crate) fn exit_codes(record: &Record, member: usize, changes: &[Change<'_>])
                     || refused_for_long(record, member, run, at)
                     || record.story.many > 1 && never_let_in(record, member, run, at)
             }
-            21 => {
-                let other = |change: &Change<'_>| change.call.caller != run.caller;
-                // Several are taken over together, though not with one write.
-                seen.last().is_some_and(|change| other(change))
-                    || record.story.many > 1 && record.changes().iter().any(|change| change.call.at <= at && other(change))
-            }
+            21 => another_wrote(record, run, seen.last().copied(), at),
             // What AWS still moves is left as a weight is.
             30 => {
-                let moves = |change: &Change<'_>| at < change.call.at + record.story.scene.provisioning;
+                let moves = |change: &Change<'_>| looked < change.call.at + record.story.scene.provisioning;
                 record.story.asked.hold_on_interrupt && ending(&|_, note| note.is_live())
                     // A first version has nothing to go back to: with the alias made, a signal leaves it to the same command.
                     || ending(&|_, note| note.is_live() && note.stable == "-")
@@ -281,12 +278,17 @@ fn stopped_forward(record: &Record, run: &Run, code: u8) -> bool {
     record.story.many > 1 && code == 1 && of_run.into_iter().any(|id| committed(&changes, id).is_some())
 }
 
-/// Whether a process found the alias on the candidate already, and wrote nothing; or gave it back for that, one of several perhaps long before
-/// the others ended, when anybody may write it.
+/// Whether somebody else wrote the alias last. Several are taken over together, though not with one write.
+fn another_wrote(record: &Record, run: &Run, last: Option<&Change<'_>>, until: Time) -> bool {
+    let other = |change: &Change<'_>| change.call.caller != run.caller;
+    last.is_some_and(other)
+        || record.story.many > 1 && record.changes().iter().any(|change| change.call.at <= until && other(change))
+}
+
+/// Whether a process found the alias on the candidate already, and wrote nothing.
 fn nothing_to_do(changes: &[Change<'_>], run: &Run, until: Time) -> bool {
-    let on_candidate = || states(changes, run.began, until).any(|change| CANDIDATES.contains(&change.after.version.as_str()));
-    let unchanged = |last: &&Change<'_>| last.noted.as_ref().is_some_and(|note| note.cause == "unchanged");
-    wrote(changes, run).last().map_or_else(on_candidate, unchanged)
+    wrote(changes, run).is_empty()
+        && states(changes, run.began, until).any(|change| CANDIDATES.contains(&change.after.version.as_str()))
 }
 
 /// Where all traffic is on one version, that is what was said, and with that very version.
@@ -297,7 +299,9 @@ pub(crate) fn said(record: &Record, member: usize, changes: &[Change<'_>]) -> Fi
         if !matches!(left.code, 0 | 1 | 10..=13) || left.said.is_empty() {
             continue;
         }
-        let seen: Vec<&Change<'_>> = in_view(record, run, changes, at);
+        let mut seen: Vec<&Change<'_>> = in_view(record, run, changes, at);
+        // One of several may have ended long before the others, and then anybody writes its alias.
+        seen.extend(wrote(changes, run).last().filter(|_| record.story.many > 1));
         let whole =
             |change: &&&Change<'_>| change.after.weights.is_empty() && left.said == format!("100% on {}", change.after.version);
         let looked = last_look(record, run, at);

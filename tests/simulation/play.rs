@@ -352,13 +352,13 @@ fn update(member: usize, body: &serde_json::Value) -> http::Request<Bytes> {
 /// One process that rolls out, one function by itself and several as one; when and how it ends.
 pub(crate) async fn rollout(stage: Stage, requests: Vec<Request>, part: Part, heard: watch::Receiver<Interrupt>) -> Ended {
     let (aws, clock) = (stage.connect(part).await, &stage.clock);
+    let poll = requests.iter().map(|request| request.poll).max().unwrap();
+    let budget = Budget::looking_every(poll, requests.len());
+    let cloud = Budgeted::new(&aws, clock, &budget);
     let (code, endings) = if let [request] = &requests[..] {
-        let ending = controller::rollout(&aws, clock, request, identity(), heard, &mut |_| {}).await;
+        let ending = controller::rollout(&cloud, clock, request, identity(), heard, &mut |_| {}).await;
         (ending.exit_code, vec![ending])
     } else {
-        let poll = requests.iter().map(|request| request.poll).max().unwrap();
-        let budget = Budget::looking_every(poll, requests.len());
-        let cloud = Budgeted::new(&aws, clock, &budget);
         let ended = controller::group(&cloud, clock, &requests, identity(), heard, &mut |_| {}).await;
         (ended.exit_code, ended.endings)
     };

@@ -7,9 +7,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use controller::port::Cloud;
 use controller::{Ordered, ROLLBACK_LIMIT, operate, sign_approval};
 use rollout::Alias;
+use rollout::health::clock;
 use rollout::note::{AfterPause, RolloutId};
 use rollout::operate::Operation;
 use rollout::target::Subject;
+use rollout::turn::detached_owner;
 use serde_json::json;
 
 use super::rollback::BulkRollbackRun;
@@ -184,7 +186,10 @@ async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId
         Ordered::Done(..) | Ordered::Already(_) | Ordered::Refused(..) | Ordered::Unconfirmed(..) => None,
     };
     let (code, outcome, text) = match &ordered {
-        Ordered::Done(alias, does) => (0, "done", format!("✔ DONE   {subject}: {does}; {}\n", alias.traffic())),
+        Ordered::Done(alias, does) => {
+            let unwatched = if operation == Operation::Promote { if_nobody_watches(alias) } else { String::new() };
+            (0, "done", format!("✔ DONE   {subject}: {does}; {}{unwatched}\n", alias.traffic()))
+        }
         Ordered::Already(why) => (0, "unchanged", format!("✔ NOTHING TO DO   {subject}: {why}\n")),
         Ordered::Refused(why, hint) => (3, "refused", format!("{subject}: {why}\n  hint: {hint}")),
         Ordered::Unconfirmed(why, command) => {
@@ -201,6 +206,15 @@ async fn carry_out(operation: Operation, args: Aim, target: Option<Vec<RolloutId
         report::object("outcome", session.aws.time(), &subject, fields)
     });
     Ok(code)
+}
+
+/// What becomes of it if the process was killed that is to watch it.
+fn if_nobody_watches(alias: &Alias) -> String {
+    let driven = alias.note().filter(|note| note.owner != detached_owner(note.id));
+    let shown = driven.and_then(|note| note.lease).map(clock);
+    shown.map_or_else(String::new, |until| {
+        format!("\n  hint: if its process was killed, `canaryctl status` says so from {until} on")
+    })
 }
 
 /// Leaves the name of whoever approved a gate for its rollout; that it could not is no failure of the approval.

@@ -22,6 +22,8 @@ pub(crate) async fn run(args: Rollout) -> Result<u8, Failure> {
 async fn plan(args: &Rollout, (session, cloud): (&Session, &InBudget<'_>), request: &Request) -> Result<u8, Failure> {
     let identity = session.identity(&request.subject);
     let mut found = Box::pin(preflight(cloud, &session.clock, request, identity.id, identity.owner)).await;
+    let patient = cloud.patient();
+    let cloud = patient.as_ref().unwrap_or(cloud);
     last_version(cloud, request, &mut found).await;
     judge_stack(cloud, request, &mut found, false).await;
     if let Some(note) = &found.lease_holder {

@@ -26,22 +26,10 @@ use rollout::target::{FunctionName, Qualified, Subject};
 use rollout::{Alias, Signal, Time, Version};
 
 use crate::alarms::{Described, KINDS, alarm_name, composite_watch, has_no_log_alarms, log_watch, metric_watch};
+use crate::alias::held;
 use crate::connect::Aws;
 use crate::error::{failed, not_invoked, unreadable};
 use crate::{convert, limits, managed_alarm, metrics, signals};
-
-/// The alias in such an answer.
-macro_rules! held {
-    ($operation:expr, $answer:expr) => {
-        convert::alias(
-            $operation,
-            $answer.function_version(),
-            $answer.description(),
-            $answer.routing_config(),
-            $answer.revision_id(),
-        )
-    };
-}
 
 impl Cloud for Aws {
     fn time(&self) -> Time {
@@ -64,13 +52,7 @@ impl Cloud for Aws {
     }
 
     async fn alias(&self, subject: &Subject) -> Answer<Option<AliasSnapshot>> {
-        let request = self.lambda.get_alias().function_name(subject.function.reference()).name(&subject.alias);
-        match request.send().await.map_err(failed(Call::GetAlias)) {
-            Ok(found) => held!(Call::GetAlias, found).map(Some),
-            // A missing function and a missing alias have the same code, and their words are not to be trusted with this.
-            Err(error) if error.failure == Failure::NotFound => self.configuration(&subject.function, None).await.map(|_| None),
-            Err(error) => Err(error),
-        }
+        self.alias_now(subject).await
     }
 
     async fn update_alias(&self, subject: &Subject, desired: &Alias, revision: &Revision) -> Answer<AliasSnapshot> {

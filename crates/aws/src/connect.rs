@@ -72,14 +72,14 @@ impl Aws {
     pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
         let config = aws_sdk_cloudformation::config::Builder::from(&self.config);
         let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
-        aws_sdk_cloudformation::Client::from_conf(config.build())
+        aws_sdk_cloudformation::Client::from_conf(config.retry_partition(limits::read_attempts()).build())
     }
 
     /// Made for one or two calls of a rollout.
     pub(crate) fn scheduler(&self) -> aws_sdk_scheduler::Client {
         let config = aws_sdk_scheduler::config::Builder::from(&self.config);
         let config = config.interceptor(self.clock.clone()).retry_classifier(Foreign);
-        aws_sdk_scheduler::Client::from_conf(config.build())
+        aws_sdk_scheduler::Client::from_conf(config.retry_partition(limits::read_attempts()).build())
     }
 
     pub(crate) fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {

@@ -4,6 +4,7 @@
 //! own, and turns every answer and every failure into the port's words.
 
 mod alarms;
+mod alias;
 mod carrier;
 mod clock;
 mod cloud;

@@ -19,9 +19,8 @@ pub(crate) fn read_retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3)
 }
 
-/// Who is limited in how often reads are tried again: nobody. What one client has tried again is no reason for another not to, which the SDK counts
-/// for the whole process; and one that AWS refuses at every look, for others look at the same moment, is answered only because it comes again at
-/// a moment that chance decides.
+/// Lets every read have its attempts. By itself the SDK counts the retries of a whole process, and after about a hundred there are no more: then
+/// whoever looks at the same moment as too many others is refused at every look, for chance does not move its other attempts any more.
 pub(crate) fn read_attempts() -> RetryPartition {
     RetryPartition::custom("canaryctl").token_bucket(TokenBucket::unlimited()).build()
 }
@@ -50,7 +49,7 @@ fn once(limit: Duration) -> Builder {
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// Three attempts of 5 s, and the pauses between them.
-const READ: Duration = Duration::from_secs(20);
+pub(crate) const READ: Duration = Duration::from_secs(20);
 const UPLOAD: Duration = Duration::from_mins(5);
 /// For the connection, a cold start and the rollback.
 const INVOCATION_MARGIN: Duration = Duration::from_secs(10);

@@ -20,16 +20,16 @@ use crate::request::Request;
 pub const SLOW: Duration = Duration::from_secs(15);
 
 /// What a person is told then.
-pub const SLOW_WHY: &str = "the checks before the start take long: AWS answers late, or refuses calls because this account makes too many \
-                        (they are made again for up to 5m)";
+pub const SLOW_WHY: &str = "the checks take long: AWS answers late, or the account makes more calls than AWS takes; refused ones are made again \
+                        for up to 5m";
 
-/// Looks until there is a way in or none: waits for an alarm in ALARM where that was asked for, and for a lease that runs out.
+/// Looks until there is a way in or none, and `tells` where the first look takes long: waits for an alarm in ALARM where that was asked for, and for a lease that runs out.
 pub(crate) async fn enter<C: Cloud, K: Clock>(
-    cloud: &C,
-    clock: &K,
+    (cloud, clock): (&C, &K),
     request: &Request,
     identity: Identity,
     sink: &mut EventSink<'_>,
+    mut tells: bool,
 ) -> Preflight {
     let mut first: Option<Time> = None;
     let mut lease_holder: Option<Note> = None;
@@ -37,12 +37,12 @@ pub(crate) async fn enter<C: Cloud, K: Clock>(
         let mut looking = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner));
         let mut found = tokio::select! {
             found = &mut looking => found,
-            // Of many, each waits for its turn as well; a turn does not wait.
-            () = clock.sleep(SLOW), if request.concurrent_rollouts <= 1 && !Turn::is_tick(request.turn) => {
+            () = clock.sleep(SLOW), if tells && !Turn::is_tick(request.turn) => {
                 sink.emit(cloud.time(), EventKind::HoldingStep { why: SLOW_WHY.to_owned() });
                 looking.await
             }
         };
+        tells = false;
         let now = cloud.time();
         // Only an answer tells what time it is.
         let began = *first.get_or_insert(now);

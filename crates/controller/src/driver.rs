@@ -130,6 +130,8 @@ pub(crate) struct Driver<'a, C, K> {
     pub(crate) schedule: Option<ScheduleSpec>,
     /// When this process began.
     pub(crate) began: Time,
+    /// When it looked last.
+    pub(crate) looked: Time,
 }
 
 impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
@@ -158,6 +160,7 @@ impl<'a, C: Cloud, K: Clock> Driver<'a, C, K> {
             guarded: false,
             schedule: None,
             began,
+            looked: began,
         }
     }
 

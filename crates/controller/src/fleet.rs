@@ -33,8 +33,9 @@ const ALARMS_EVERY: Duration = Duration::from_secs(4);
 /// The shortest time between two looks at a rollout, and the time until what had nothing to do is asked again.
 const REST: Duration = Duration::from_secs(1);
 
-/// By how much a rollout that nothing held up is behind its plan at most: each of its steps came a little late.
-const BEHIND: Duration = Duration::from_mins(1);
+/// How long after its time by the plan a step may come, where nothing is known but when the schedule was made: that is before its version was
+/// ready and its pre-traffic hook had succeeded.
+const BEHIND: Duration = Duration::from_mins(2);
 
 /// When one is looked at again that could not be continued.
 const REFUSED: Duration = Duration::from_secs(20);
@@ -42,8 +43,9 @@ const REFUSED: Duration = Duration::from_secs(20);
 /// How far apart looks begin: each reads its alias, which is a call.
 const PACE: Duration = Duration::from_millis(170);
 
-/// How many rollouts a minute are surely looked at: with two calls for each in a process that is new, and a write for some.
-const A_MINUTE: u64 = 120;
+/// How many rollouts a minute are surely looked at in turn: with two calls for each in a process that is new, a write for some, and three of four
+/// perhaps out of turn.
+const A_MINUTE: u64 = 30;
 
 /// How many schedules are read at a time.
 const AT_A_TIME: usize = 10;
@@ -94,30 +96,31 @@ impl Default for Fleet {
 }
 
 impl Known {
-    /// What comes first of what may be looked at now: the lower, the sooner. `None` where nothing is to be done.
-    fn rank(&self, began: Time, now: Time) -> Option<(u8, Option<Time>)> {
+    /// What comes first of what may be looked at now: the lower, the sooner; with guesses where nothing is known of it. `None` where nothing is to
+    /// be done.
+    fn rank(&self, began: Time, now: Time, guesses: bool) -> Option<(u8, Option<Time>, Duration)> {
         let looked = self.looked.get();
         if self.running.get() || self.over.get() || looked.is_some_and(|at| now < at + REST) {
             return None;
         }
         let alarmed = self.alarmed.get().is_some_and(|at| looked.is_none_or(|looked| looked < at));
-        let due = self.due.get().map_or_else(|| self.is_due_by_plan(now), |due| due <= now);
+        let due = self.due.get().is_some_and(|due| due <= now);
         let waits = looked.is_none_or(|at| at < began);
-        let urgency = if alarmed {
-            0
-        } else if due {
-            1
-        } else {
-            2
+        let guess = if guesses && looked.is_none() { self.due_by_plan(now) } else { None };
+        let urgency = match guess {
+            _ if alarmed => 0,
+            _ if due => 1,
+            Some(_) => 2,
+            None => 3,
         };
-        (alarmed || due || waits).then_some((urgency, looked))
+        (alarmed || due || waits).then_some((urgency, looked, guess.unwrap_or_default()))
     }
 
-    /// Whether there is something to do by its plan, where this process has not looked at it yet: of many rollouts, a new process would come to
-    /// a step too late by as long as it takes to look at all of them.
-    fn is_due_by_plan(&self, now: Time) -> bool {
-        let due = |after: Duration| (self.changed_at + after..self.changed_at + after + BEHIND).contains(&now);
-        self.looked.get().is_none() && self.detached.changes().any(due)
+    /// For how long there has been something to do by its plan. Where this process has not looked at it yet, nothing better is known: of many
+    /// rollouts it would come to a step too late by as long as it takes to look at all of them.
+    fn due_by_plan(&self, now: Time) -> Option<Duration> {
+        let since = |after: Duration| Some(now.since(self.changed_at + after)).filter(|_| self.changed_at + after <= now);
+        self.detached.changes().filter_map(since).min().filter(|since| *since < BEHIND)
     }
 
     /// Notes what came of a turn.
@@ -307,19 +310,22 @@ impl<C: Cloud, K: Clock> Drive<'_, '_, C, K> {
     /// A look at one after the other, those first that need it, until the invocation's time is over; what was begun is brought to its end.
     async fn one_after_the_other(&self, all: &[Rc<Known>], out: &mut FleetTurns) {
         let mut turns = FuturesUnordered::new();
+        // One of four is no guess: in a process that is new each minute the others come round as well.
+        let mut taken = 0_u32;
         loop {
             let now = self.cloud.time();
             if now >= self.ends || *self.interrupt.borrow() != Interrupt::None || all.iter().all(|one| one.over.get()) {
                 break;
             }
             let busy = self.cloud.busy();
-            let ranked = all.iter().filter_map(|one| Some((one.rank(self.began, now)?, one)));
+            let ranked = all.iter().filter_map(|one| Some((one.rank(self.began, now, taken % 4 != 3)?, one)));
             let next = ranked.min_by_key(|(rank, _)| *rank).map(|(_, one)| one);
             let pause = match next {
                 Some(next) if busy.is_zero() => {
                     let functions = next.detached.len();
                     turns.push(Box::pin(self.turn(next.clone(), functions, Duration::ZERO)));
                     next.running.set(true);
+                    taken = taken.wrapping_add(1);
                     PACE * u32::try_from(functions).unwrap_or(u32::MAX)
                 }
                 Some(_) => busy,

@@ -290,14 +290,20 @@ async fn meet<C: Cloud, K: Clock>(
 ) -> Option<Met> {
     let as_one = requests.iter().any(|request| !request.group.is_empty());
     for round in 1.. {
-        let entering = requests.iter().zip(&mut *sinks).map(|(request, sink)| enter(cloud, clock, request, identity, sink));
+        let entering = requests.iter().zip(&mut *sinks).enumerate();
+        // One tells for all.
+        let entering =
+            entering.map(|(place, (request, sink))| enter((cloud, clock), request, identity, sink, round + place == 1));
         // Nothing is written here, so it may be cut off anywhere.
         let mut found = tokio::select! {
             found = Box::pin(join_all(entering)) => found,
             () = wait_for_signal(interrupt.clone(), Interrupt::Leave) => return None,
         };
         if as_one && found.iter().any(Preflight::is_detached) && !found.iter().all(Preflight::is_detached) {
-            Box::pin(take_back((cloud, clock), requests, identity, &mut found)).await;
+            tokio::select! {
+                () = Box::pin(take_back((cloud, clock), requests, identity, &mut found)) => {}
+                () = wait_for_signal(interrupt.clone(), Interrupt::Leave) => return None,
+            }
         }
         let live = as_one && bring_together(requests, &mut found);
         let mut met = Met { found, as_one, live };
@@ -368,7 +374,7 @@ async fn judge_stacks<C: Cloud, K: Clock>(
 const AT_A_TIME: usize = 5;
 
 /// How often aliases are pinned before something else is known to undo it.
-const PIN_ROUNDS: u8 = 3;
+const PIN_ROUNDS: usize = 3;
 
 /// The schedule that has them continue once they are detached, where a function is to do that.
 async fn scheduled<C: Cloud>(cloud: &C, requests: &[Request], found: &mut [Preflight]) -> Option<ScheduleSpec> {

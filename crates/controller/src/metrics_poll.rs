@@ -28,6 +28,11 @@ impl Metrics {
         Self { baseline, tried: None, counted: PairCounts::default(), past, comparison: Comparison::uncounted() }
     }
 
+    /// Notes when it was tried to count.
+    pub(crate) fn on_tried(&mut self, at: Time) {
+        self.tried = Some(at);
+    }
+
     pub(crate) fn due(&self, plan: &Plan, memory: &Memory) -> Option<Time> {
         agenda::next_counts(plan, memory, &self.comparison, self.tried)
     }

@@ -24,10 +24,7 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
     pub(crate) async fn look(&mut self) -> Observation {
         self.ask_checks();
         let started = self.io.now();
-        // Publishing and the like take their time; what was established before them is not fresh any more.
-        if self.memory.age(started).is_none_or(|age| age >= self.plan.poll) {
-            self.memory.on_waited();
-        }
+        self.note_time(started);
         let (cloud, clock, request) = (self.io.cloud, self.io.clock, self.io.request);
         let alarmed = std::mem::take(&mut self.alarmed);
         let look_at_alarms = alarmed || self.next_alarms().is_some_and(|due| started >= due);
@@ -90,6 +87,19 @@ impl<C: Cloud, K: Clock> Driver<'_, C, K> {
         }
         self.group.look(&self.plan, self.io.now());
         self.observation()
+    }
+
+    /// What the time since the last look makes of what is known.
+    fn note_time(&mut self, now: Time) {
+        // The first answers did not tell AWS' time, and this machine's was ahead of it: what is due by that would be due too late.
+        if now < std::mem::replace(&mut self.looked, now) {
+            self.alarms.on_tried(Time::default());
+            self.metrics.on_tried(Time::default());
+        }
+        // Publishing and the like take their time; what was established before them is not fresh any more.
+        if self.memory.age(now).is_none_or(|age| age >= self.plan.poll) {
+            self.memory.on_waited();
+        }
     }
 
     fn take_counts(&mut self, counts: Dated<Answer<PairCounts>>, pair: Option<VersionPair>, started: Time) {

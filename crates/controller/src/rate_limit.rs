@@ -3,7 +3,7 @@
 //! Lambda allows 15 control calls a second in an account and Region, whoever makes them. Reads of aliases keep to a part of that, and
 //! a write that clears an alias' weights goes before everything else.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -47,8 +47,8 @@ const FLEET_CALLS: f64 = 6.0;
 /// The same of their reads of alarms.
 const FLEET_ALARM_READS: f64 = 3.0;
 
-/// How long a call is asked again that AWS refuses as too much, where nothing waits for the answer: other programs use up the account's calls, often
-/// jobs that began at the same time.
+/// How long calls are made again that AWS refuses as too much, all of a preflight together, where nothing waits for the answers: others use up the
+/// account's calls, often jobs that began at the same time.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The longest pauses before the next attempt; how long each is, chance decides, so that such jobs do not come again at the same time.
@@ -161,33 +161,26 @@ pub struct Budgeted<'a, C, K> {
     cloud: &'a C,
     clock: &'a K,
     budget: &'a Budget,
-    patient: bool,
-}
-
-/// How often in a row a call was refused as too much, and since when.
-#[derive(Default)]
-struct Refused {
-    times: u32,
-    since: Time,
+    /// Of one that is patient: since when its calls are refused as too much, if any was.
+    patient: Option<Cell<Option<Time>>>,
 }
 
 impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
     /// The same cloud, within this budget.
     pub fn new(cloud: &'a C, clock: &'a K, budget: &'a Budget) -> Self {
-        Self { cloud, clock, budget, patient: false }
+        Self { cloud, clock, budget, patient: None }
     }
 
-    /// Whether a call that failed like this is made again: then after a pause.
-    async fn again(&self, refused: &mut Refused, error: &CloudError) -> bool {
+    /// Whether a call that failed like this, so often refused as too much before, is made again: then after a pause.
+    async fn again(&self, refused: &mut u32, error: &CloudError) -> bool {
+        let Some(since) = self.patient.as_ref().filter(|_| error.failure == Failure::Throttled) else { return false };
         let now = self.cloud.time();
-        if refused.times == 0 {
-            refused.since = now;
-        }
-        if !self.patient || error.failure != Failure::Throttled || now.since(refused.since) >= PATIENCE {
+        if now.since(since.get().unwrap_or(now)) >= PATIENCE {
             return false;
         }
-        refused.times += 1;
-        self.clock.sleep(AGAIN.after(refused.times).mul_f64(fastrand::f64())).await;
+        since.set(since.get().or(Some(now)));
+        *refused += 1;
+        self.clock.sleep(AGAIN.after(*refused).mul_f64(fastrand::f64())).await;
         true
     }
 
@@ -221,7 +214,7 @@ impl<'a, C: Cloud, K: Clock> Budgeted<'a, C, K> {
 macro_rules! in_turn {
     ($($call:ident: $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, CloudError> {
-            let mut refused = Refused::default();
+            let mut refused = 0;
             loop {
                 self.turn(Call::$call).await;
                 match self.cloud.$name($($argument),*).await {
@@ -239,7 +232,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     }
 
     fn patient(&self) -> Option<Self> {
-        Some(Self { patient: true, ..*self })
+        Some(Self { patient: Some(Cell::default()), ..*self })
     }
 
     fn region(&self) -> &str {
@@ -310,7 +303,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
         {
             return Ok(known.clone());
         }
-        let mut refused = Refused::default();
+        let mut refused = 0;
         let read = loop {
             self.turn(Call::GetFunctionConfiguration).await;
             match self.cloud.configuration(function, version).await {
@@ -334,7 +327,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
     }
 
     async fn may_write(&self, subject: &Subject, write: &Write<'_>) -> Result<(), CloudError> {
-        let mut refused = Refused::default();
+        let mut refused = 0;
         loop {
             self.turn(write.call()).await;
             match self.cloud.may_write(subject, write).await {
@@ -367,7 +360,7 @@ impl<C: Cloud, K: Clock> Cloud for Budgeted<'_, C, K> {
             }
             names.iter().map(|name| Ok(found.get(name).cloned())).collect()
         };
-        let mut refused = Refused::default();
+        let mut refused = 0;
         loop {
             let Dated { at, answer } = self.budget.alarms.ask((self.cloud, self.clock), names, known, turn, send).await;
             match answer.into_iter().collect::<Result<Vec<_>, _>>() {

@@ -160,9 +160,9 @@ fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> Operato
     if note.blind.is_some() {
         return refused("monitoring is unavailable: a failure would not be noticed", hint);
     }
-    let Some(lease) = note.lease.filter(|lease| now < *lease) else {
+    if note.lease.is_none_or(|lease| now >= lease) {
         return refused("this rollout is abandoned: no process drives it, and its lease has expired", hint);
-    };
+    }
     let since = now.ceil_to_second();
     let baking = Note {
         phase: Phase::Bake,
@@ -175,14 +175,9 @@ fn promote(found: &AliasState, alias: &Alias, note: &Note, now: Time) -> Operato
         ..note.clone()
     };
     let alias = Alias { weights: vec![(candidate, Weight::FULL)], ..alias.clone() };
-    let by = if note.owner == detached_owner(note.id) {
-        "the next turns promote it after the bake".to_owned()
-    } else {
-        let shown = crate::health::clock(lease);
-        format!("the rollout's process promotes it after the bake; if that process was killed, `status` says so from {shown} on")
-    };
-    let does = format!("shifted {} of traffic to {candidate}; {by}", Weight::FULL);
-    noted(&alias, &baking, does)
+    let by =
+        if note.owner == detached_owner(note.id) { "the next turns promote it" } else { "the rollout's process promotes it" };
+    noted(&alias, &baking, format!("shifted {} of traffic to {candidate}; {by} after the bake", Weight::FULL))
 }
 
 fn promote_now(alias: &Alias, note: &Note, now: Time) -> OperatorDecision {
@@ -253,7 +248,7 @@ mod tests {
             if let OperatorDecision::Write { does, .. } = ruling { does } else { panic!("{ruling:?}") }
         };
         let does = said(ruled(Operation::Promote, any, &running()));
-        assert!(does.contains("if that process was killed, `status` says so from"), "{does}");
+        assert!(does.contains("the rollout's process promotes it"), "{does}");
         let detached = Note { owner: detached_owner(RolloutId(7)), ..running() };
         assert!(said(ruled(Operation::Promote, any, &detached)).contains("the next turns promote it"));
         for unwatched in [Note { lease: Some(NOW), ..running() }, Note { blind: Some(NOW), ..running() }, at(Phase::Claim)] {

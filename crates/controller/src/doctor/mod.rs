@@ -23,9 +23,9 @@ use crate::request::Request;
 
 /// Looks at a rollout as it was asked for, and at everything around it.
 pub async fn doctor<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Request, identity: Identity) -> DoctorReport {
+    let mut found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
     let patient = cloud.patient();
     let cloud = patient.as_ref().unwrap_or(cloud);
-    let mut found = Box::pin(preflight(cloud, clock, request, identity.id, identity.owner)).await;
     Box::pin(last_version(cloud, request, &mut found)).await;
     Box::pin(judge_stack(cloud, request, &mut found, true)).await;
     let mut out = DoctorReport { diagnoses: of_preflight(&found, &request.subject), unseen: found.callers.unseen.clone() };

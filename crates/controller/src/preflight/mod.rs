@@ -100,7 +100,9 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
     let (alias, revision) = held.map(|AliasSnapshot { alias, revision }| (alias, revision)).unzip();
     let stable = alias.as_ref().and_then(|alias| alias.target.version());
     let mut plan = request.plan(id, owner, cloud.time(), stable);
-    let counts = counts(cloud, request, alias.as_ref(), plan.began).await;
+    // What has traffic in progress has nobody to watch it meanwhile.
+    let patient = patient.filter(|_| alias.as_ref().is_none_or(|alias| matches!(alias_state(alias), AliasState::Idle(_))));
+    let counts = counts(patient.as_ref().unwrap_or(cloud), request, alias.as_ref(), plan.began).await;
     if counts.denied {
         plan.countable = false;
     }
@@ -133,15 +135,13 @@ pub async fn preflight<C: Cloud, K: Clock>(cloud: &C, clock: &K, request: &Reque
         Box::pin(resume_turn(cloud, request, &mut found)).await;
         return found;
     }
-    // What is in progress has nobody to watch it meanwhile.
-    let patient = patient.filter(|_| found.resumes.is_none());
-    look_further((patient.as_ref().unwrap_or(cloud), clock), request, counts.problems, &mut found).await;
+    look_further((cloud, patient.as_ref().unwrap_or(cloud), clock), request, counts.problems, &mut found).await;
     found
 }
 
-/// Everything but the alias and who drives it.
+/// Everything but the alias and who drives it. What looks for a few seconds only does not wait for the account's calls.
 async fn look_further<C: Cloud, K: Clock>(
-    (cloud, clock): (&C, &K),
+    (brief, cloud, clock): (&C, &C, &K),
     request: &Request,
     of_counts: Vec<Problem>,
     found: &mut Preflight,
@@ -153,11 +153,11 @@ async fn look_further<C: Cloud, K: Clock>(
     found.warnings.extend(signals.warnings);
     found.signal_past = signals.past;
     let (problems, callers) =
-        tokio::join!(Box::pin(look_around(cloud, request, found)), Box::pin(callers(cloud, clock, &request.subject)));
+        tokio::join!(Box::pin(look_around(cloud, request, found)), Box::pin(callers(brief, clock, &request.subject)));
     found.callers.unseen.extend(callers.unseen);
     (found.callers.bypass, found.callers.urls) = (callers.bypass, callers.urls);
     let comparison = (&request.subject, &found.plan, &found.baseline);
-    found.handled_unseen = Box::pin(handled(cloud, clock, comparison, &found.callers.urls)).await;
+    found.handled_unseen = Box::pin(handled(brief, clock, comparison, &found.callers.urls)).await;
     let group = found.stable.as_ref().map_or_else(|| default_log_group(&request.subject.function.name), Configuration::log_group);
     let no_log = Box::pin(log_of_signals(cloud, &found.plan, &group)).await;
     let problems = [of_counts, signals.problems, no_log.into_iter().collect(), problems].concat();
