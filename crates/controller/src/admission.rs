@@ -23,7 +23,8 @@ pub const SLOW: Duration = Duration::from_secs(15);
 pub const SLOW_WHY: &str = "the checks take long: AWS answers late, or the account makes more calls than AWS takes; refused ones are made again \
                         for up to 5m";
 
-/// Looks until there is a way in or none, and `tells` where the first look takes long: waits for an alarm in ALARM where that was asked for, and for a lease that runs out.
+/// Looks until there is a way in or none: waits for an alarm in ALARM where that was asked for, and for a lease that runs out. It `tells` where the
+/// first look takes long.
 pub(crate) async fn enter<C: Cloud, K: Clock>(
     (cloud, clock): (&C, &K),
     request: &Request,
