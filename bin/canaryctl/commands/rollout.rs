@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::session::Session;
 use crate::target::resolve::Located;
 use crate::ui::interactive::{Console, Known};
-use crate::ui::print::print_note;
+use crate::ui::print::{print_note, print_out};
 use crate::ui::reporters::Reporters;
 use crate::{multi, session, signals};
 
@@ -104,7 +104,7 @@ async fn together(
 /// Whoever runs the commands that a simulation names finds nothing, or an account.
 fn tell_simulated(args: &Rollout) {
     if args.common.simulate.is_some() && args.common.output == Output::Text {
-        print_note(args.common.output, "  simulated nothing of it remains; `canaryctl guide simulated-aws` has one that stays\n");
+        print_out("  simulated nothing of it remains; `canaryctl guide simulated-aws` has one that stays\n");
     }
 }
 
